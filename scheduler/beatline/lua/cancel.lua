@@ -1,0 +1,39 @@
+-- cancel: SCHEDULED | RETRYING | QUEUED -> CANCELLED, or RUNNING -> RUNNING with a flag
+-- Guarantee: the answer is true at that instant (G8): removed before its start, running, or over.
+-- ARGV: now, id, result ttl in ms, how a running job is stopped ("soft" or "hard").
+-- REPLY: {"CANCELLED"|"RUNNING"|"DONE"|"UNKNOWN", state or worker}
+-- include: prelude
+-- include: record
+-- include: quarantine
+-- include: ledger
+-- include: finish
+-- include: place
+allow_when_full()
+local id, ttl_ms = ARGV[2], tonumber(ARGV[3])
+local record = safely('HGET', P .. 'jobs', id)
+if not record then
+  local result = redis.pcall('GET', P .. 'result:' .. id)
+  if type(result) == 'string' then
+    return { 'DONE', string.match(result, '^[A-Z]+') or '' }
+  end
+  return { 'UNKNOWN', '' }
+end
+local job = read_record(record)
+if not job then
+  redis.call('HDEL', P .. 'jobs', id)
+  quarantine('job', id, record, 'the record cannot be read')
+  return { 'DONE', 'DEAD' }
+end
+if safely('ZSCORE', P .. 'dead', id) then
+  return { 'DONE', 'DEAD' }
+end
+local worker = holder_of(id)
+if worker then
+  safely('HSET', P .. 'cancelled', id, ARGV[4])
+  return { 'RUNNING', worker }
+end
+if safely('ZREM', P .. 'timeline', timeline_member(id, job)) == 0 then
+  safely('HSET', P .. 'tombs', id, job.queue .. ':' .. job.priority)
+end
+finish(id, job, 'CANCELLED', '', ttl_ms)
+return { 'CANCELLED', '' }

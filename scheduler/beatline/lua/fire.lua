@@ -1,0 +1,78 @@
+-- fire: new -> QUEUED | RUNNING, and the schedule advances, in one step (G2, R21)
+-- Guarantee: the stored revision and next fire time must be those that the plan was made from;
+-- whoever comes second changes nothing. Overlap is decided here (R22). Refused whole under OOM.
+-- ARGV: now, schedule, revision, expected next, new next ("" none), new due, overlap, then steps of
+--   5 arguments: "fire", nominal, id, record, "caught_up" or "";
+--             or "missed", first nominal, last nominal, reason, count.
+-- REPLY: {"OK", fired, skipped} | {"STALE"|"PAUSED"|"ABSENT"|"EARLY", revision, next, due}
+-- include: prelude
+-- include: fence
+-- include: record
+-- include: quarantine
+-- include: queues
+-- include: make_ready
+-- include: timeline
+-- include: ledger
+local name, overlap, next_due = ARGV[2], ARGV[7], tonumber(ARGV[6])
+local key, open = P .. 'sched:' .. name, P .. 'open:' .. name
+local stored = safely('HMGET', key, 'rev', 'next', 'due', 'paused')
+local revision, expected, due = stored[1], stored[2], stored[3]
+local refusal = not revision and 'ABSENT'
+  or (revision ~= ARGV[3] or expected ~= ARGV[4]) and 'STALE'
+  or (stored[4] or '') ~= '' and 'PAUSED'
+  or (tonumber(due or '') or 0) > now_ms and 'EARLY'
+if refusal then
+  if refusal == 'ABSENT' or refusal == 'PAUSED' then
+    safely('ZREM', P .. 'timeline', 's' .. name)
+  end
+  return { refusal, revision or '', expected or '', due or '' }
+end
+
+-- The first write, which OOM denies: a refused fire leaves the schedule where it was (R24).
+redis.call('HSET', key, 'next', ARGV[5], 'due', ARGV[6])
+
+-- An id in `open` whose job has gone (flushed, garbage) is no job in the way.
+local function in_the_way()
+  for _ = 1, 100 do
+    local id = safely('SRANDMEMBER', open)
+    if not id or safely('HEXISTS', P .. 'jobs', id) == 1 then
+      return id
+    end
+    redis.call('SREM', open, id)
+  end
+end
+
+local fired, skipped = 0, 0
+for at = 8, #ARGV, 5 do
+  local kind, nominal, id, record = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+  if kind == 'missed' then
+    note_in_ledger(name, table.concat(
+      { 'missed', nominal, text(now_ms), id, ARGV[at + 4], record }, ' '))
+    redis.call('HINCRBY', key, 'missed', ARGV[at + 4])
+  else
+    local job = read_record(record)
+    local other = overlap ~= 'allow' and in_the_way()
+    if not job then
+      note_in_ledger(name, table.concat(
+        { 'missed', nominal, text(now_ms), nominal, '1', 'unreadable record' }, ' '))
+    elseif other then
+      skipped = skipped + 1
+      note_in_ledger(name, table.concat({ 'skipped', nominal, text(now_ms), other }, ' '))
+      redis.call('HINCRBY', key, 'skipped', 1)
+    elseif safely('HSETNX', P .. 'jobs', id, record) == 1 then
+      fired = fired + 1
+      safely('SADD', open, id)
+      note_in_ledger(name, table.concat(
+        { 'fired', nominal, text(now_ms), id, ARGV[at + 4] }, ' '))
+      redis.call('HINCRBY', key, 'fired', 1)
+      make_ready(job.queue, job.priority, { id }, false)
+    end
+    redis.call('HSET', key, 'last', nominal)
+  end
+end
+if next_due then
+  safely('ZADD', P .. 'timeline', text(next_due), 's' .. name)
+else
+  safely('ZREM', P .. 'timeline', 's' .. name)
+end
+return { 'OK', fired, skipped }

@@ -1,0 +1,1 @@
+"""The transitions as typed functions: one module per family, one function per script."""

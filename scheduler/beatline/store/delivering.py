@@ -1,0 +1,172 @@
+"""
+Deliveries: jobs into a consumer's hands, and out of them.
+
+One call settles what is finished and takes what comes next. Calls of a consumer are numbered: a
+repeat after a lost reply settles nothing anew and tells what the consumer holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from beatline.wire.connection import Argument, HeldConnection
+from beatline.wire.scripts import script
+
+
+class Settlement(NamedTuple):
+    """
+    The end of one delivery.
+
+    Attributes:
+        id: The job.
+        fence: Its fencing token.
+        outcome: ``end``, ``retry``, ``unknown`` (no such task here), ``return`` or ``bury``.
+        state: Final state, for ``end``.
+        body: Result in msgpack, or forensics in JSON.
+        ttl_ms: How long the result is kept; for ``unknown``, how long to wait for a worker.
+        delay_ms: When the job runs again, for ``retry`` and ``unknown``.
+        detail: What the schedule's ledger notes: ``<worker> <started ms>``.
+    """
+
+    id: bytes
+    fence: int
+    outcome: str
+    state: str = ""
+    body: bytes = b""
+    ttl_ms: int = 86_400_000
+    delay_ms: int = 0
+    detail: str = ""
+
+
+class Delivery(NamedTuple):
+    """
+    One handing-over of a job.
+
+    Attributes:
+        id, record: The job.
+        fence: Its fencing token.
+        deliveries: Deaths of its process that the job was charged with before.
+        attempts: Attempts that have failed before.
+    """
+
+    id: bytes
+    record: bytes
+    fence: int
+    deliveries: int = 0
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """
+    The server's answer to a settle-and-take.
+
+    Attributes:
+        deliveries: Jobs now in the consumer's hands; with ``tell_all`` all of them.
+        stale: Ids whose settlement was refused: another delivery owns them.
+        now_us: The server's clock.
+        repeated: The call had been carried out before; ``deliveries`` is all that is held.
+        is_idle: The consumer is registered idle: wait on its wake list.
+    """
+
+    deliveries: list[Delivery]
+    stale: list[bytes]
+    now_us: int
+    repeated: bool
+    is_idle: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """
+    Who takes.
+
+    Attributes:
+        worker: Id of the worker.
+        id: Id of the consumer: one child of the worker, one incarnation.
+        queues: Queue names separated by commas, in order of preference.
+    """
+
+    worker: str
+    id: str
+    queues: str
+
+
+def settle(
+    connection: HeldConnection,
+    prefix: bytes,
+    consumer: Consumer,
+    number: int,
+    *,
+    acks: Sequence[tuple[bytes, int]] = (),
+    settlements: Sequence[Settlement] = (),
+    limit: int,
+    holding: int = 0,
+    tell_all: bool = False,
+    go_idle: bool = True,
+) -> Taken:
+    """
+    End deliveries and take the next ones.
+
+    Args:
+        connection: The consumer's own; its generation tells an old connection from a new one.
+        prefix: The partition's key prefix.
+        consumer: Who.
+        number: Number of the call.
+        acks: (id, fence) of jobs that ended well and leave nothing behind.
+        settlements: Ends with effects.
+        limit: Take at most so many.
+        holding: How many jobs the consumer will still hold after this call.
+        tell_all: Tell all that is held, and empty the wake list.
+        go_idle: Register as idle where there is nothing to do.
+
+    Raises:
+        redis.ResponseError: ``LEASELOST`` where worker or consumer is not registered,
+            ``SKIPPED`` where the number does not follow the last one.
+
+    *Retry-safe*: yes, with the same number. *Atomicity*: ``settle.lua``.
+    """
+    connection.connect()
+    arguments: list[Argument] = [
+        consumer.worker,
+        consumer.id,
+        number,
+        ("s" if tell_all else "") + ("i" if go_idle else ""),
+        limit,
+        connection.generation,
+        holding,
+        consumer.queues,
+        len(acks),
+    ]
+    for ack in acks:
+        arguments += ack
+    for settlement in settlements:
+        arguments += settlement
+    return read_taken(connection.run(script("settle"), prefix, *arguments))
+
+
+def read_taken(reply: Any) -> Taken:
+    """The answer behind a reply."""
+    word, now_us, stale, ids, fences, records, marks, idle = reply
+    deliveries = [
+        Delivery(raw, record, int(fence))
+        for raw, record, fence in zip(ids, records, fences, strict=True)
+    ]
+    for at in range(0, len(marks), 3):
+        position, charged, failed = int(marks[at]) - 1, int(marks[at + 1]), int(marks[at + 2])
+        deliveries[position] = deliveries[position]._replace(deliveries=charged, attempts=failed)
+    return Taken(deliveries, stale, int(now_us), word == b"REPEATED", bool(idle))
+
+
+def wake_key(prefix: bytes, consumer: Consumer, generation: int) -> bytes:
+    """The list on which a job is handed to an idle consumer's connection."""
+    return prefix + f"wake:{consumer.id}:{generation}".encode()
+
+
+def read_offer(payload: bytes) -> Delivery:
+    """The delivery behind what lay on a wake list."""
+    head, _, rest = payload.partition(b"\n")
+    fence, charged, failed, size = (int(number) for number in head.split())
+    return Delivery(rest[:size], rest[size:], fence, charged, failed)

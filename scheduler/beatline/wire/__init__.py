@@ -1,0 +1,1 @@
+"""The way to Redis: connections, deadlines, and scripts called by name."""

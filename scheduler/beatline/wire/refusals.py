@@ -1,0 +1,75 @@
+"""
+What the server's refusals mean: try again, ask for the primary, or tell the caller.
+
+An error reply proves that the request had no effect. Which word it begins with decides what to
+do (R26); redis-py strips the word from some errors and names a class instead.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from redis import exceptions
+
+#: Refusals that pass by themselves, or on another connection: reconnect and repeat.
+PASSING: Final = frozenset(
+    {
+        "LOADING",
+        "READONLY",
+        "MASTERDOWN",
+        "CLUSTERDOWN",
+        "MOVED",
+        "ASK",
+        "TRYAGAIN",
+        "BUSY",
+        "NOREPLICAS",
+        "UNBLOCKED",
+        "MAXCLIENTS",
+    }
+)
+#: Refusals that need a person, with the remedy.
+REMEDIES: Final = {
+    "OOM": "raise maxmemory, or remove results and dead letters; nothing was dropped",
+    "MISCONF": "free disk space or repair the server's persistence; nothing was dropped",
+    "NOAUTH": "give user and password in the URL: redis://user:password@host/0",
+    "WRONGPASS": "correct user and password in the URL",
+    "NOPERM": "allow this user the commands and keys of Beatline",
+    "READONLY": "point the URL at the primary",
+    "LOADING": "wait until the server has loaded its data",
+}
+
+_CLASSES: Final = {
+    exceptions.BusyLoadingError: "LOADING",
+    exceptions.ReadOnlyError: "READONLY",
+    exceptions.OutOfMemoryError: "OOM",
+    exceptions.NoPermissionError: "NOPERM",
+    exceptions.MaxClientsError: "MAXCLIENTS",
+    exceptions.MasterDownError: "MASTERDOWN",
+    exceptions.ClusterDownError: "CLUSTERDOWN",
+    exceptions.TryAgainError: "TRYAGAIN",
+    exceptions.NoScriptError: "NOSCRIPT",
+    exceptions.AuthenticationWrongNumberOfArgsError: "WRONGPASS",
+    exceptions.AuthenticationError: "NOAUTH",
+}
+
+
+def refusal_code(error: BaseException) -> str | None:
+    """
+    The word that a server's refusal begins with, or None where it is not the server's answer.
+
+    A lost connection is no answer: redis-py derives some refusals from its ConnectionError.
+    """
+    for kind, code in _CLASSES.items():
+        if isinstance(error, kind):
+            return code
+    if isinstance(error, exceptions.ResponseError):
+        first = str(error).partition(" ")[0]
+        if "max number of clients" in str(error):
+            return "MAXCLIENTS"
+        return first if first.isupper() else "ERR"
+    return None
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the same request may succeed on a fresh connection a moment later."""
+    return refusal_code(error) in PASSING
