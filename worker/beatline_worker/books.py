@@ -1,0 +1,171 @@
+"""
+The supervisor's entries in Redis: registrations, releases, give-backs, in every partition.
+
+Each method queues a chore; the chores' thread repeats it until Redis has answered.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from beatline.keys import prefix
+from beatline.store.leasing import give_back, leave, register, release
+from beatline.wire.connection import Endpoint, HeldConnection
+from beatline_worker.chores import Chores
+from beatline_worker.nursery import ChildState
+from beatline_worker.obituary import Estate
+from beatline_worker.table import NO_LIMIT
+
+_log = logging.getLogger("beatline.worker.books")
+
+#: How long a child gets to see a new limit before what lies beyond is given back, seconds (R5).
+_LIMIT_SEEN_S = 0.010
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """What the zygote's hello says of the app."""
+
+    url: str
+    namespace: str
+    partitions: int
+    lease_ms: int
+    max_deliveries: int
+    result_ttl_ms: int
+    default_queue: str
+    tasks: tuple[str, ...]
+
+    @classmethod
+    def of(cls, hello: Mapping[str, Any]) -> WorkerSettings:
+        """From the message."""
+        return cls(**{**hello, "tasks": tuple(hello["tasks"])})
+
+    def prefixes(self) -> list[bytes]:
+        """Key prefixes of all partitions."""
+        return [prefix(self.namespace, partition) for partition in range(self.partitions)]
+
+
+class Books:
+    """
+    One worker's entries.
+
+    Args:
+        settings: Of the app.
+        worker: Id of the worker.
+        about: What ``worker:<id>`` says.
+        on_change: Called after each chore, from the chores' thread.
+    """
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        worker: str,
+        about: Mapping[str, str],
+        on_change: Callable[[], None],
+    ) -> None:
+        self.settings = settings
+        self.worker = worker
+        self._about = dict(about)
+        self._prefixes = settings.prefixes()
+        self._chores = Chores(Endpoint(settings.url), on_change)
+        self.struck = False
+
+    @property
+    def are_done(self) -> bool:
+        """Whether all that was queued has been written."""
+        return self._chores.are_done
+
+    def enrol(self, consumers: list[str], then: Callable[[], None] | None = None) -> None:
+        """Register the worker and these consumers; ``then`` runs where that succeeded."""
+
+        def chore(connection: HeldConnection) -> None:
+            for key_prefix in self._prefixes:
+                known = register(
+                    connection,
+                    key_prefix,
+                    self.worker,
+                    self.settings.lease_ms,
+                    self._about,
+                    consumers,
+                )
+                if not known:
+                    self.struck = True
+                    return
+            if then is not None:
+                then()
+
+        self._chores.do("register", chore)
+
+    def release(self, estate: Estate) -> None:
+        """Settle and return what a dead child held."""
+
+        def chore(connection: HeldConnection) -> None:
+            returned = 0
+            for partition, key_prefix in enumerate(self._prefixes):
+                mine = estate.of_partition(partition, self.settings.partitions)
+                returned += release(
+                    connection,
+                    key_prefix,
+                    self.worker,
+                    estate.consumer,
+                    charged_fence=estate.charged_fence,
+                    forensics=estate.forensics,
+                    max_deliveries=self.settings.max_deliveries,
+                    result_ttl_ms=self.settings.result_ttl_ms,
+                    acks=[(one.id, one.fence) for one in mine if one.outcome == "ack"],
+                    settlements=[one for one in mine if one.outcome != "ack"],
+                )
+            _log.info(
+                "child.released consumer=%s jobs=%d settled=%d charged=%s",
+                estate.consumer,
+                returned,
+                len(estate.settlements),
+                estate.ran if estate.charged_fence else "",
+            )
+
+        self._chores.do("release", chore)
+
+    def give_back(self, child: ChildState) -> None:
+        """Return what a living child holds beyond the job that it runs (R5)."""
+        child.gives_back = True
+        row = child.row
+        row.limit = max(row.current, 1)
+
+        def chore(connection: HeldConnection) -> None:
+            time.sleep(_LIMIT_SEEN_S)
+            beyond = max(row.limit, row.current)
+            returned = 0
+            for key_prefix in self._prefixes:
+                returned += give_back(
+                    connection,
+                    key_prefix,
+                    self.worker,
+                    child.consumer,
+                    beyond,
+                    self.settings.result_ttl_ms,
+                )
+            row.known = min(row.known, beyond)
+            row.limit = NO_LIMIT
+            child.gives_back = False
+            _log.info("child.gave_back consumer=%s jobs=%d", child.consumer, returned)
+
+        self._chores.do("give back", chore)
+
+    def leave(self) -> None:
+        """Take the worker off the books."""
+
+        def chore(connection: HeldConnection) -> None:
+            for key_prefix in self._prefixes:
+                held = leave(connection, key_prefix, self.worker)
+                if held:
+                    _log.warning("worker.leaves_jobs_behind jobs=%d", held)
+
+        self._chores.do("leave", chore)
+
+    def close(self) -> None:
+        """End the chores' thread."""
+        self._chores.stop()

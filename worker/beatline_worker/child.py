@@ -1,0 +1,249 @@
+"""
+A child: takes, runs and settles, one job after the other.
+
+A child is forked from the zygote after the app was loaded. It dies with its parent, leads its
+own process group so that a job's subprocesses go with it, and ignores the terminal's signals:
+its supervisor says when to stop, by the row that both share.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any, Final
+
+from beatline.app import App
+
+from beatline.errors import JobCancelled
+from beatline.store.delivering import Consumer, Delivery, Settlement
+from beatline_worker.batching import BatchSize
+from beatline_worker.consumer import ConsumerLoop, Desynchronised
+from beatline_worker.executor import Executor, Run, soft_limit_error
+from beatline_worker.table import INTERRUPT_SOFT_LIMIT, NO_LIMIT, Row
+
+_log = logging.getLogger("beatline.worker.child")
+
+#: A batch that has run so long is settled before it goes on, ms: what is not settled runs again
+#: where the whole machine dies.
+SETTLE_AFTER_MS: Final = 5.0
+#: Exit code of a child that must be replaced at once: its numbers are not the server's.
+EXIT_DESYNCHRONISED: Final = 70
+#: prctl option: the signal that a process gets when its parent dies.
+_PR_SET_PDEATHSIG: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ChildOptions:
+    """What a child is told besides its row."""
+
+    worker: str
+    consumer: str
+    queues: str
+    max_tasks_per_child: int
+    time_limit_ms: int
+    soft_time_limit_ms: int
+    largest_batch: int
+
+
+class Child:
+    """
+    The loop of one child.
+
+    Args:
+        app: The loaded app.
+        row: This child's row of the shared table.
+        options: Names and limits.
+    """
+
+    def __init__(self, app: App, row: Row, options: ChildOptions) -> None:
+        self._row = row
+        self._options = options
+        self._wakeup_fd = _open_wakeup()
+        self._executor = Executor(
+            app,
+            options.worker,
+            time_limit_ms=options.time_limit_ms,
+            soft_time_limit_ms=options.soft_time_limit_ms,
+        )
+        self._loop = ConsumerLoop(
+            app.endpoint(),
+            Consumer(options.worker, options.consumer, options.queues),
+            namespace=app.settings.namespace,
+            partitions=app.settings.partitions,
+            wakeup_fd=self._wakeup_fd,
+            should_stop=lambda: bool(row.stop),
+            on_round=self._note_round,
+        )
+        self._batch = BatchSize(options.largest_batch)
+        self._in_body: Run | None = None
+        self._finished: list[Settlement] = []
+        self._hooks: list[Callable[[], Any]] = list(app.child_start_hooks)
+
+    def run(self) -> int:
+        """Work until told to stop; the exit code."""
+        signal.signal(signal.SIGUSR1, self._interrupt)
+        for hook in self._hooks:
+            hook()
+        self._row.ready = 1
+        try:
+            self._work()
+        except Desynchronised as error:
+            _log.error("child.desynchronised error=%s", error)
+            return EXIT_DESYNCHRONISED
+        finally:
+            self._loop.close()
+        return 0
+
+    def _work(self) -> None:
+        resync = False
+        while not self._is_done():
+            deliveries = self._exchange(self._batch.next(), resync=resync)
+            resync = False
+            if not deliveries:
+                deliveries = self._when_empty()
+            if deliveries:
+                self._row.known = max(self._row.known, deliveries[-1].fence)
+                resync = self._run_batch(deliveries)
+        self._settle_finished()
+
+    def _when_empty(self) -> list[Delivery]:
+        self._batch.shrink()
+        if self._row.stop:
+            return []
+        if self._loop.has_turns and not self._loop.next_turn():
+            return []
+        deliveries = self._loop.wait()
+        self._drain_wakeup()
+        return deliveries
+
+    def _exchange(self, limit: int, *, resync: bool = False) -> list[Delivery]:
+        if self._row.limit != NO_LIMIT:
+            self._await_limit_lifted()
+            resync = True
+        deliveries = self._loop.exchange(self._finished, limit, resync=resync)
+        self._clear_finished()
+        return deliveries
+
+    def _settle_finished(self) -> None:
+        if self._finished:
+            self._loop.flush(self._finished)
+            self._clear_finished()
+
+    def _clear_finished(self) -> None:
+        self._row.outbox_length = 0
+        self._finished.clear()
+
+    def _await_limit_lifted(self) -> None:
+        """The supervisor is giving back what lies beyond the limit; it lifts it right after."""
+        while self._row.limit != NO_LIMIT and not self._row.stop:
+            time.sleep(0.001)
+
+    def _run_batch(self, deliveries: list[Delivery]) -> bool:
+        """Run a batch; True where jobs were left out and the server must say what is still held."""
+        row = self._row
+        begun = time.monotonic()
+        for index, delivery in enumerate(deliveries):
+            row.begin(delivery.fence, time.monotonic_ns(), delivery.id)
+            # The order matters: first say what runs, then look how far we may go (R5).
+            if delivery.fence > row.limit or row.stop:
+                row.current = 0
+                return True
+            settlement = self._run_one(delivery)
+            row.current = 0
+            self._note_finished(settlement)
+            more = index + 1 < len(deliveries)
+            if more and (time.monotonic() - begun) * 1000 > SETTLE_AFTER_MS:
+                self._settle_finished()
+                begun = time.monotonic()
+        return False
+
+    def _note_finished(self, settlement: Settlement) -> None:
+        self._finished.append(settlement)
+        self._row.finished += 1
+        if not self._row.put_in_outbox(settlement):
+            self._settle_finished()
+
+    def _run_one(self, delivery: Delivery) -> Settlement:
+        now_ms = self._loop.server_now_ms()
+        run = self._executor.prepare(delivery, now_ms)
+        if isinstance(run, Settlement):
+            return run
+        row = self._row
+        if row.cancels and delivery.fence in row.cancelled_fences():
+            return self._executor.cancelled(run, now_ms)
+        started = time.monotonic_ns()
+        row.describe(started, run.job.task, run.soft_ms, run.hard_ms)
+        self._in_body = run
+        settlement = self._executor.run(run, now_ms)
+        self._in_body = None
+        self._batch.note(run.job.task, (time.monotonic_ns() - started) / 1e6)
+        return settlement
+
+    def _interrupt(self, _signal: int, _frame: FrameType | None) -> None:
+        """SIGUSR1: raise inside the body that the supervisor meant, or only end a wait."""
+        run, row = self._in_body, self._row
+        if run is None or row.interrupt != run.delivery.fence:
+            return
+        row.interrupt = 0
+        if row.interrupt_kind == INTERRUPT_SOFT_LIMIT:
+            raise soft_limit_error(run)
+        raise JobCancelled(f"job {run.job.text} was cancelled")
+
+    def _is_done(self) -> bool:
+        most = self._options.max_tasks_per_child
+        return bool(self._row.stop) or (most > 0 and self._row.finished >= most)
+
+    def _note_round(self) -> None:
+        self._row.round_ns = time.monotonic_ns()
+
+    def _drain_wakeup(self) -> None:
+        try:
+            while os.read(self._wakeup_fd, 512):
+                pass
+        except BlockingIOError:
+            pass
+
+
+def enter_child(parent: int) -> None:
+    """
+    Make a freshly forked process a child: it dies with its parent, leads its group, and hears no
+    terminal.
+
+    Args:
+        parent: Pid of the process that forked it.
+    """
+    die_with_parent(parent)
+    os.setpgid(0, 0)
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    gc.enable()
+
+
+def die_with_parent(parent: int) -> None:
+    """
+    Have the kernel kill this process when its parent dies; at once if that has happened already.
+
+    Where there is no such facility the process watches a pipe instead (see `zygote`).
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _open_wakeup() -> int:
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    return reading

@@ -1,0 +1,237 @@
+"""
+The consumer: one child's conversation with Redis.
+
+Each call settles what is finished and takes what comes next; calls are numbered, so that a call
+whose reply was lost is repeated without a second effect. Where there is nothing to do the
+consumer is registered idle and waits on its wake list: the job itself arrives there, already
+recorded as held.
+
+What happens when Redis is gone: the same numbered call is repeated on a new connection, with
+back-off, until it is answered. Nothing is given up here: the supervisor kills this child when
+its lease turns out to be lost.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import select
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import hiredis
+from redis.exceptions import ResponseError
+
+from beatline.errors import NotSent
+from beatline.ids import id_text
+from beatline.keys import prefix
+from beatline.store.delivering import (
+    Consumer,
+    Delivery,
+    Settlement,
+    Taken,
+    read_offer,
+    settle,
+    wake_key,
+)
+from beatline.wire.connection import LOST, Endpoint, HeldConnection
+from beatline.wire.refusals import refusal_code
+
+_log = logging.getLogger("beatline.worker.consumer")
+
+#: How long an idle consumer waits on the server for a job, ms, before it asks what it holds.
+IDLE_WAIT_MS: Final = 4_000
+#: The same where several partitions take turns.
+TURN_MS: Final = 500
+#: Longest pause between two attempts to reach Redis, ms.
+LONGEST_PAUSE_MS: Final = 1_000
+
+
+class Desynchronised(Exception):  # noqa: N818 - a reason to start over, not a failure
+    """The server has other numbers than we have: this incarnation cannot go on."""
+
+
+class Partition:
+    """The consumer's standing in one partition: its key prefix and its call numbers."""
+
+    __slots__ = ("number", "prefix", "resync")
+
+    def __init__(self, key_prefix: bytes) -> None:
+        self.prefix = key_prefix
+        self.number = 0
+        #: Whether the next call must ask for all that is held.
+        self.resync = False
+
+
+class ConsumerLoop:
+    """
+    Settles and takes for one child.
+
+    Args:
+        endpoint: Where Redis is.
+        consumer: Who this child is.
+        namespace, partitions: Which keys.
+        wakeup_fd: Readable when a signal arrived; ends a wait.
+        should_stop: Asked before each wait and each repetition.
+        on_round: Called after each successful call, for health.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        consumer: Consumer,
+        *,
+        namespace: str,
+        partitions: int,
+        wakeup_fd: int,
+        should_stop: Callable[[], bool],
+        on_round: Callable[[], None],
+    ) -> None:
+        self._connection = HeldConnection(endpoint)
+        self._consumer = consumer
+        self._partitions = [Partition(prefix(namespace, p)) for p in range(partitions)]
+        self._turn = 0
+        self._wakeup_fd = wakeup_fd
+        self._should_stop = should_stop
+        self._on_round = on_round
+        self._clock_us = 0
+        self._clock_at = time.monotonic()
+
+    def server_now_ms(self) -> int:
+        """The server's clock, carried on by our own monotonic one."""
+        return int((self._clock_us + (time.monotonic() - self._clock_at) * 1e6) // 1000)
+
+    def exchange(
+        self, settlements: Sequence[Settlement], limit: int, *, resync: bool = False
+    ) -> list[Delivery]:
+        """
+        Settle, and take up to ``limit`` jobs of the current partition.
+
+        Args:
+            settlements: Ends of jobs of the current partition.
+            limit: 0 settles only.
+            resync: Ask for all that is held; the answer then holds what was not run yet.
+
+        Returns:
+            Jobs to run, by rising fence. Empty where there is nothing to do; the consumer is
+            then idle, and `wait` returns the next job.
+        """
+        partition = self._partitions[self._turn]
+        taken = self._call(partition, settlements, limit, resync=resync)
+        return taken.deliveries
+
+    def flush(self, settlements: Sequence[Settlement]) -> None:
+        """Settle without taking, while further jobs of the batch are held."""
+        self._call(self._partitions[self._turn], settlements, 0, holding=1, idle=False)
+
+    def wait(self) -> list[Delivery]:
+        """Wait for a job on the wake list; empty after the deadline, a signal, or an error."""
+        partition = self._partitions[self._turn]
+        alone = len(self._partitions) == 1
+        wait_ms = IDLE_WAIT_MS if alone else TURN_MS
+        generation = self._connection.generation
+        key = wake_key(partition.prefix, self._consumer, generation)
+        partition.resync = True
+        try:
+            self._send_blpop(key, wait_ms)
+            readable, _, _ = select.select(
+                [self._connection.fileno(), self._wakeup_fd], [], [], wait_ms / 1000 + 2
+            )
+            if self._wakeup_fd in readable and self._connection.fileno() not in readable:
+                # What is handed over from here on is returned by the supervisor's release, or
+                # told by the next call: the old generation's list is drained by it.
+                self._connection.close()
+                return []
+            if not readable:
+                self._connection.close()
+                return []
+            reply = self._connection.receive()
+        except (*LOST, NotSent, ResponseError) as error:
+            _log.info("consumer.wait_ended error=%s", error)
+            self._connection.close()
+            return []
+        self._on_round()
+        if reply is None:
+            if not alone:
+                self._leave_turn(partition)
+            return []
+        partition.resync = False
+        return [read_offer(reply[1])]
+
+    def next_turn(self) -> bool:
+        """Go on to the next partition; True when all have had their turn."""
+        self._turn = (self._turn + 1) % len(self._partitions)
+        return self._turn == 0
+
+    @property
+    def has_turns(self) -> bool:
+        """Whether there is more than one partition."""
+        return len(self._partitions) > 1
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _send_blpop(self, key: bytes, wait_ms: int) -> None:
+
+        self._connection.send(hiredis.pack_command(("BLPOP", key, wait_ms / 1000)))
+
+    def _leave_turn(self, partition: Partition) -> None:
+        """Leave the idle sets of a partition before listening elsewhere."""
+        self._call(partition, (), 0, resync=True, idle=False)
+
+    def _call(
+        self,
+        partition: Partition,
+        settlements: Sequence[Settlement],
+        limit: int,
+        *,
+        resync: bool = False,
+        holding: int = 0,
+        idle: bool = True,
+    ) -> Taken:
+        """One numbered call, repeated with the same number until it is answered."""
+        acks = [(one.id, one.fence) for one in settlements if one.outcome == "ack"]
+        rich = [one for one in settlements if one.outcome != "ack"]
+        number = partition.number + 1
+        tell_all = resync or partition.resync
+        pause_ms = 20.0
+        while True:
+            try:
+                taken = settle(
+                    self._connection,
+                    partition.prefix,
+                    self._consumer,
+                    number,
+                    acks=acks,
+                    settlements=rich,
+                    limit=limit,
+                    holding=holding,
+                    tell_all=tell_all,
+                    go_idle=idle,
+                )
+                break
+            except (*LOST, NotSent, ResponseError) as error:
+                self._judge(error)
+                tell_all = True
+            if self._should_stop() and not settlements:
+                return Taken([], [], 0, False, False)
+            time.sleep(pause_ms / 1000 * random.uniform(0.5, 1.0))
+            pause_ms = min(2 * pause_ms, LONGEST_PAUSE_MS)
+        partition.number = number
+        partition.resync = False
+        self._clock_us, self._clock_at = taken.now_us, time.monotonic()
+        self._on_round()
+        for raw_id in taken.stale:
+            _log.warning("job.stale_settlement job=%s", id_text(raw_id))
+        return taken
+
+    def _judge(self, error: BaseException) -> None:
+        """Whether to repeat; raises where this incarnation cannot go on."""
+        code = refusal_code(error)
+        if code == "SKIPPED":
+            raise Desynchronised(str(error)) from error
+        _log.info("consumer.repeats error=%s", error)
+        if code != "LEASELOST":
+            self._connection.close()

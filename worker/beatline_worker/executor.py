@@ -1,0 +1,277 @@
+"""
+One job: from its record to its settlement.
+
+The executor decodes the record, finds the task, builds the request, calls the body and decides
+what its end means. It talks to nobody: what it returns is settled by the consumer. Whatever the
+body raises ends in a settlement; nothing that a job does may end the child's loop.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import socket
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from beatline.app import App
+from beatline.backoff import retry_delay_ms
+from beatline.request import JobRequest, enter_job, request_for
+from beatline.task import Task
+
+from beatline.errors import (
+    Ignore,
+    JobCancelled,
+    LeaseLost,
+    Reject,
+    Retry,
+    SoftTimeLimitExceeded,
+    UndecodableJob,
+    UnserializableArgument,
+)
+from beatline.ids import id_text, is_ours
+from beatline.job import Job, read_job
+from beatline.outcome import failure_body, success_body
+from beatline.states import JobState
+from beatline.store.delivering import Delivery, Settlement
+
+_log = logging.getLogger("beatline.worker.job")
+
+#: Delay before a job of a task that this worker does not know is offered again, ms.
+UNKNOWN_TASK_DELAY_MS: Final = 1_000
+#: Longest traceback that is kept, characters: the end says where it happened.
+_LONGEST_TRACEBACK: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """
+    What the pool needs to run a job's body and to limit it.
+
+    Attributes:
+        job, delivery: The job and its handing-over.
+        task: This child's instance of the task.
+        request: What the body sees as ``current_job()``.
+        soft_ms, hard_ms: Time limits; 0 none.
+    """
+
+    job: Job
+    delivery: Delivery
+    task: Task[Any, Any]
+    request: JobRequest
+    soft_ms: int
+    hard_ms: int
+
+
+class Executor:
+    """
+    Turns deliveries into settlements.
+
+    Args:
+        app: The loaded app.
+        worker: Id of the worker, for results and the ledger.
+        time_limit_ms, soft_time_limit_ms: For tasks that say none.
+    """
+
+    def __init__(
+        self, app: App, worker: str, *, time_limit_ms: int = 0, soft_time_limit_ms: int = 0
+    ) -> None:
+        self._app = app
+        self._worker = worker
+        self._hard_ms = time_limit_ms
+        self._soft_ms = soft_time_limit_ms
+        self._ttl_ms = app.settings.result_ttl_ms
+        self._hostname = socket.gethostname()
+        self._random = random.Random()
+
+    def prepare(self, delivery: Delivery, now_ms: int) -> Run | Settlement:
+        """
+        The run of a delivery, or its settlement where there is nothing to run.
+
+        Args:
+            delivery: What was taken.
+            now_ms: The server's clock, to tell what has expired.
+        """
+        try:
+            job = read_job(delivery.id, delivery.record)
+        except UndecodableJob as error:
+            _log.error("job.undecodable job=%s error=%s", id_text(delivery.id), error)
+            return self._bury(delivery, "undecodable", str(error))
+        task = self._app.tasks.get(job.task)
+        if task is None:
+            _log.warning(
+                "job.unknown_task job=%s task=%s remedy=%s",
+                job.text,
+                job.task,
+                "start a worker whose app registers this task",
+            )
+            return Settlement(
+                delivery.id,
+                delivery.fence,
+                "unknown",
+                body=_forensics("unknown task", task=job.task, worker=self._worker),
+                ttl_ms=self._app.settings.unknown_task_ttl_ms,
+                delay_ms=UNKNOWN_TASK_DELAY_MS,
+            )
+        expires = job.options.get("expires")
+        first = delivery.attempts == 0 and delivery.deliveries == 0
+        if isinstance(expires, int) and first and now_ms > expires:
+            return self._end(delivery, job, JobState.EXPIRED, b"", now_ms)
+        options = task.options
+        return Run(
+            job,
+            delivery,
+            task.for_child(),
+            request_for(job, delivery, worker=self._worker, hostname=self._hostname),
+            job.options.get("soft_time_limit") or options.soft_time_limit_ms or self._soft_ms,
+            job.options.get("time_limit") or options.time_limit_ms or self._hard_ms,
+        )
+
+    def run(self, run: Run, started_ms: int) -> Settlement:
+        """Call the body, and say how it ended. ``started_ms`` is on the server's clock."""
+        begun = time.monotonic()
+        try:
+            return self._run(run, started_ms, begun)
+        except (SoftTimeLimitExceeded, JobCancelled) as late:
+            # The interruption arrived as the body had ended, before its end was written down.
+            return self._failed(run, late, started_ms, begun)
+
+    def _run(self, run: Run, started_ms: int, begun: float) -> Settlement:
+        task, job = run.task, run.job
+        try:
+            with enter_job(run.request):
+                task.before_start(run.request.id, job.args, job.kwargs)
+                value = task.call_body(job.args, job.kwargs)
+        # A job may raise anything, SystemExit and KeyboardInterrupt included; all of it is the
+        # job's end, never the child's.
+        except BaseException as error:  # noqa: BLE001
+            return self._failed(run, error, started_ms, begun)
+        return self._succeeded(run, value, started_ms, begun)
+
+    def cancelled(self, run: Run, now_ms: int) -> Settlement:
+        """The settlement of a job that was cancelled before its body began."""
+        return self._end(run.delivery, run.job, JobState.CANCELLED, b"", now_ms)
+
+    def _succeeded(self, run: Run, value: Any, started_ms: int, begun: float) -> Settlement:
+        job, delivery = run.job, run.delivery
+        self._hook(run.task.on_success, value, run.request.id, job.args, job.kwargs)
+        if job.ignore_result and job.schedule is None and is_ours(job.id):
+            return Settlement(delivery.id, delivery.fence, "ack")
+        body = b""
+        if not job.ignore_result:
+            try:
+                body = success_body(
+                    value,
+                    started_ms=started_ms,
+                    finished_ms=started_ms + _elapsed_ms(begun),
+                    worker=self._worker,
+                    retries=delivery.attempts,
+                )
+            except UnserializableArgument as error:
+                return self._failed(run, error, started_ms, begun)
+        return self._end(delivery, job, JobState.SUCCESS, body, started_ms)
+
+    def _failed(self, run: Run, error: BaseException, started_ms: int, begun: float) -> Settlement:
+        job, delivery = run.job, run.delivery
+        if isinstance(error, Ignore):
+            return self._end(delivery, job, JobState.SUCCESS, b"", started_ms)
+        if isinstance(error, Reject):
+            if error.requeue:
+                return Settlement(delivery.id, delivery.fence, "return")
+            return self._bury(delivery, "rejected by the task", str(error))
+        if isinstance(error, JobCancelled):
+            return self._end(delivery, job, JobState.CANCELLED, b"", started_ms)
+        if isinstance(error, LeaseLost):
+            return Settlement(delivery.id, delivery.fence, "return")
+        text = traceback.format_exc()[-_LONGEST_TRACEBACK:]
+        delay_ms = self._retry_delay_ms(run, error)
+        if delay_ms is not None:
+            _log.info("job.retrying job=%s task=%s delay_ms=%d", job.text, job.task, delay_ms)
+            self._hook(run.task.on_retry, error, run.request.id, job.args, job.kwargs, text)
+            return Settlement(delivery.id, delivery.fence, "retry", delay_ms=delay_ms)
+        if isinstance(error, Retry) and error.cause is not None:
+            error = error.cause
+        _log.warning("job.failed job=%s task=%s error=%r", job.text, job.task, error)
+        _log.debug("job.traceback job=%s\n%s", job.text, text)
+        self._hook(run.task.on_failure, error, run.request.id, job.args, job.kwargs, text)
+        body = failure_body(
+            error,
+            text,
+            started_ms=started_ms,
+            finished_ms=started_ms + _elapsed_ms(begun),
+            worker=self._worker,
+            retries=delivery.attempts,
+        )
+        return self._end(delivery, job, JobState.FAILURE, body, started_ms)
+
+    def _retry_delay_ms(self, run: Run, error: BaseException) -> int | None:
+        options = run.task.options
+        if isinstance(error, Retry):
+            return error.delay_ms
+        limit = run.job.options.get("max_retries", options.max_retries)
+        if not options.autoretry_for or isinstance(error, tuple(options.dont_autoretry_for)):
+            return self._declared_retry_ms(run, error)
+        if not isinstance(error, tuple(options.autoretry_for)):
+            return None
+        if limit is not None and run.delivery.attempts >= limit:
+            return None
+        return retry_delay_ms(options, run.delivery.attempts, self._random)
+
+    def _declared_retry_ms(self, run: Run, error: BaseException) -> int | None:
+        """A schedule's own ``retry:`` applies to every exception, whatever the task declares."""
+        options = run.job.options
+        first_ms = options.get("retry_backoff")
+        limit = options.get("max_retries", run.task.options.max_retries)
+        if first_ms is None or not isinstance(error, Exception):
+            return None
+        if limit is not None and run.delivery.attempts >= limit:
+            return None
+        most_ms = options.get("retry_backoff_max", 600_000)
+        return int(min(first_ms * 2**run.delivery.attempts, most_ms))
+
+    def _end(
+        self, delivery: Delivery, job: Job, state: JobState, body: bytes, started_ms: int
+    ) -> Settlement:
+        detail = f"{self._worker} {started_ms}" if job.schedule else ""
+        return Settlement(
+            delivery.id,
+            delivery.fence,
+            "end",
+            state=str(state),
+            body=body,
+            ttl_ms=self._ttl_ms,
+            detail=detail,
+        )
+
+    def _bury(self, delivery: Delivery, reason: str, detail: str) -> Settlement:
+        return Settlement(
+            delivery.id,
+            delivery.fence,
+            "bury",
+            body=_forensics(reason, detail=detail, worker=self._worker),
+            ttl_ms=self._ttl_ms,
+        )
+
+    def _hook(self, hook: Callable[..., Any], *arguments: Any) -> None:
+        try:
+            hook(*arguments)
+        # A user's hook must not turn a finished job into an unfinished one.
+        except Exception:  # noqa: BLE001
+            _log.exception("job.hook_failed hook=%s", getattr(hook, "__qualname__", hook))
+
+
+def soft_limit_error(run: Run) -> SoftTimeLimitExceeded:
+    """What is raised inside a body that ran past its soft time limit."""
+    return SoftTimeLimitExceeded(f"job {run.job.text} ran longer than {run.soft_ms} ms")
+
+
+def _elapsed_ms(begun: float) -> int:
+    return int((time.monotonic() - begun) * 1000)
+
+
+def _forensics(reason: str, **facts: str) -> bytes:
+    return json.dumps({"reason": reason, **facts}, ensure_ascii=False).encode()

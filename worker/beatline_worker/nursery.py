@@ -1,0 +1,230 @@
+"""
+The nursery: the supervisor's side of the zygote, and who of its children lives.
+
+It turns messages and process descriptors into events. A child is reported dead only when its
+zygote has waited for it or, where the zygote is dead too, when the kernel says through a
+pidfd that it has ended (R3).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+from beatline_worker.child import ChildOptions
+from beatline_worker.messages import Channel
+from beatline_worker.table import Row, Table
+
+_log = logging.getLogger("beatline.worker.nursery")
+
+
+@dataclass(slots=True)
+class ChildState:
+    """
+    What the supervisor knows of one child.
+
+    Attributes:
+        slot: Number of its row.
+        row: Its row of the shared table.
+        consumer: Its id in Redis: one incarnation.
+        pid: 0 until it has been forked.
+        forked_ns: Monotonic time of the fork.
+        verdict: Why we killed it or told it to stop: ``time_limit``, ``cancelled``, ``cold``,
+            ``recycle``, ``struck``, ``stray``; empty where it ends by itself.
+        verdict_fence: The delivery that the verdict is about.
+        interrupted: Fence of the job that was last interrupted.
+        gives_back: Whether a give-back is under way.
+    """
+
+    slot: int
+    row: Row
+    consumer: str
+    pid: int = 0
+    pidfd: int = -1
+    forked_ns: int = 0
+    verdict: str = ""
+    verdict_fence: int = 0
+    interrupted: int = 0
+    gives_back: bool = False
+    strays: dict[bytes, int] = field(default_factory=dict)
+
+    def kill(self) -> None:
+        """SIGKILL for the child and its process group; a child that is gone is no error."""
+        if not self.pid:
+            return
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            # Not yet its group's leader, or gone.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+
+    def wake(self) -> None:
+        """Let the child look at its row: it may be waiting for a job."""
+        if self.pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGUSR1)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A child's end: its wait status (None where only the kernel told) and peak memory."""
+
+    child: ChildState
+    status: int | None
+    peak_rss_kib: int
+
+
+class Nursery:
+    """
+    Starts a zygote and forks through it.
+
+    Args:
+        app: What ``-A`` says.
+        table: The shared table.
+        rows: Its number of rows.
+        log_level: For the children's logs.
+    """
+
+    def __init__(self, app: str, table: Table, rows: int, log_level: str) -> None:
+        self._app = app
+        self._table = table
+        self._rows = rows
+        self._log_level = log_level
+        self._zygote: subprocess.Popen[bytes] | None = None
+        self._channel: Channel | None = None
+        self.children: dict[int, ChildState] = {}
+        self.hello: dict[str, Any] | None = None
+        self.failure: tuple[str, int] | None = None
+
+    def start(self) -> None:
+        """Start a zygote; its `hello`, or its `failure`, comes with a later `poll`."""
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        arguments = [theirs.fileno(), self._table.descriptor, self._rows, os.getpid()]
+        self._zygote = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "beatline_worker.zygote",
+                *(str(argument) for argument in arguments),
+                self._log_level,
+                self._app,
+            ],
+            pass_fds=(theirs.fileno(), self._table.descriptor),
+            stdin=subprocess.DEVNULL,
+        )
+        theirs.close()
+        self._channel = Channel(ours)
+
+    def descriptors(self) -> list[int]:
+        """What to wait on: messages, and the ends of children."""
+        found = [child.pidfd for child in self.children.values() if child.pidfd >= 0]
+        return found if self._channel is None else [self._channel.fileno(), *found]
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the zygote lives."""
+        return self._channel is not None
+
+    def fork(self, child: ChildState, options: ChildOptions) -> None:
+        """Ask for a child on a row that has been reset."""
+        self.children[child.slot] = child
+        if self._channel is not None:
+            fields = {name: getattr(options, name) for name in options.__slots__}
+            self._channel.say(row=child.slot, options=fields)
+
+    def poll(self, now_ns: int) -> list[Ended]:
+        """Take in what has happened; the children that have ended."""
+        ended: list[Ended] = []
+        messages = self._channel.hear() if self._channel is not None else []
+        if messages is None:
+            return self._zygote_has_died()
+        for message in messages:
+            if "forked" in message:
+                self._note_forked(message["forked"], message["pid"], now_ns)
+            elif "exited" in message:
+                child = self._by_pid(message["exited"])
+                if child is not None:
+                    ended.append(
+                        self._bury(child, message["status"], message.get("peak_rss_kib", 0))
+                    )
+            elif "hello" in message:
+                self.hello = message["hello"]
+            elif "failed" in message:
+                self.failure = (message["failed"], message["code"])
+        if self._channel is None:
+            ended += self._ends_told_by_kernel()
+        return ended
+
+    def stop(self) -> None:
+        """Let the zygote go; all children have ended before."""
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+        if self._zygote is not None:
+            try:
+                self._zygote.wait(2)
+            except subprocess.TimeoutExpired:
+                self._zygote.kill()
+                self._zygote.wait()
+
+    def _note_forked(self, slot: int, pid: int, now_ns: int) -> None:
+        child = self.children.get(slot)
+        if child is None:
+            return
+        child.pid, child.forked_ns = pid, now_ns
+        if hasattr(os, "pidfd_open"):
+            with contextlib.suppress(OSError):
+                child.pidfd = os.pidfd_open(pid)
+
+    def _by_pid(self, pid: int) -> ChildState | None:
+        return next((child for child in self.children.values() if child.pid == pid), None)
+
+    def _bury(self, child: ChildState, status: int | None, peak_rss_kib: int) -> Ended:
+        del self.children[child.slot]
+        if child.pidfd >= 0:
+            os.close(child.pidfd)
+            child.pidfd = -1
+        return Ended(child, status, peak_rss_kib)
+
+    def _zygote_has_died(self) -> list[Ended]:
+        """All children are being killed by the kernel; each is buried when it has ended."""
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+        code = self._zygote.wait() if self._zygote is not None else 0
+        if self.hello is None and self.failure is None:
+            self.failure = (f"the process that loads {self._app} ended with {code}", 4)
+        _log.error("zygote.died code=%s children=%d", code, len(self.children))
+        self.hello = None
+        return self._ends_told_by_kernel()
+
+    def _ends_told_by_kernel(self) -> list[Ended]:
+        ended: list[Ended] = []
+        for child in list(self.children.values()):
+            if child.pid == 0 or _has_ended(child):
+                ended.append(self._bury(child, None, 0))
+            else:
+                child.kill()
+        return ended
+
+
+def _has_ended(child: ChildState) -> bool:
+    if child.pidfd >= 0:
+        poll = select.poll()
+        poll.register(child.pidfd, select.POLLIN)
+        return bool(poll.poll(0))
+    try:
+        os.kill(child.pid, 0)
+    except ProcessLookupError:
+        return True
+    return False

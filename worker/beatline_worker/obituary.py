@@ -1,0 +1,135 @@
+"""
+What a child leaves behind when it ends: what it had finished, and what its death is charged to.
+
+Read from its row at the moment of its end, before the row is used again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from beatline.errors import TimeLimitExceeded
+from beatline.ids import id_text, partition_of
+from beatline.outcome import failure_body
+from beatline.states import JobState
+from beatline.store.delivering import Settlement
+from beatline_worker.child import EXIT_DESYNCHRONISED
+from beatline_worker.nursery import Ended
+
+#: Verdicts under which the running job is not charged with the death.
+_UNCHARGED = frozenset({"cold", "recycle", "struck"})
+
+
+@dataclass(frozen=True, slots=True)
+class Estate:
+    """
+    What is to be settled for a child that has ended.
+
+    Attributes:
+        consumer: Its id.
+        charged_fence: The delivery that is charged with its death; None nobody.
+        settlements: What it had finished, and the verdict on its last job.
+        forensics: JSON, for the dead letter.
+        cause: For the log, such as ``SIGKILL`` or ``exit code 3``.
+        ran: The job that was running, as text; empty none.
+    """
+
+    consumer: str
+    charged_fence: int | None
+    settlements: list[Settlement]
+    forensics: str
+    cause: str
+    ran: str
+
+    def of_partition(self, partition: int, partitions: int) -> list[Settlement]:
+        """The settlements that belong to a partition."""
+        return [one for one in self.settlements if partition_of(one.id, partitions) == partition]
+
+
+def estate_of(ended: Ended, worker: str, result_ttl_ms: int) -> Estate:
+    """The estate of a child, from its row and the way it ended."""
+    child, row = ended.child, ended.child.row
+    settlements = row.outbox()
+    fence, raw_id = row.current, row.job_id
+    # A job whose end is in the outbox has finished, whatever the row says it was about to do.
+    if any(one.fence == fence for one in settlements):
+        fence = 0
+    cause = _cause(ended.status)
+    facts: dict[str, Any] = {
+        "reason": "the process died",
+        "cause": cause,
+        "worker": worker,
+        "host": socket.gethostname(),
+        "pid": child.pid,
+        "peak_rss_kib": ended.peak_rss_kib,
+        "task": row.task,
+        "at_ms": int(time.time() * 1000),
+        "ran_ms": (time.monotonic_ns() - row.started_ns) // 1_000_000 if fence else 0,
+    }
+    if fence and child.verdict_fence == fence:
+        verdict = _verdict_settlement(child.verdict, raw_id, fence, facts, result_ttl_ms)
+        if verdict is not None:
+            settlements.append(verdict)
+            fence = 0
+    orderly = ended.status is not None and os.waitstatus_to_exitcode(ended.status) in (
+        0,
+        EXIT_DESYNCHRONISED,
+    )
+    charged = fence if fence and child.verdict not in _UNCHARGED and not orderly else None
+    return Estate(
+        consumer=child.consumer,
+        charged_fence=charged,
+        settlements=settlements,
+        forensics=json.dumps(facts, ensure_ascii=False),
+        cause=child.verdict or cause,
+        ran=id_text(raw_id) if fence else "",
+    )
+
+
+def _verdict_settlement(
+    verdict: str, raw_id: bytes, fence: int, facts: dict[str, Any], ttl_ms: int
+) -> Settlement | None:
+    if verdict == "cancelled":
+        return Settlement(raw_id, fence, "end", state=str(JobState.CANCELLED), ttl_ms=ttl_ms)
+    if verdict != "time_limit":
+        return None
+    error = TimeLimitExceeded(
+        f"job {id_text(raw_id)} ran longer than its time limit: its process was killed after"
+        f" {facts['ran_ms']} ms"
+    )
+    now_ms = facts["at_ms"]
+    body = failure_body(
+        error,
+        "",
+        started_ms=now_ms - facts["ran_ms"],
+        finished_ms=now_ms,
+        worker=facts["worker"],
+        retries=0,
+    )
+    return Settlement(
+        raw_id,
+        fence,
+        "end",
+        state=str(JobState.FAILURE),
+        body=body,
+        ttl_ms=ttl_ms,
+        detail=f"{facts['worker']} {now_ms - facts['ran_ms']}",
+    )
+
+
+def _cause(status: int | None) -> str:
+    if status is None:
+        return "died with its parent"
+    code = os.waitstatus_to_exitcode(status)
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"
