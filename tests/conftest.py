@@ -15,11 +15,23 @@ import pytest
 from tests.servers import (
     SERVERS,
     RedisProcess,
+    can_be_installed,
     in_ci,
     server_path,
     short_folder,
     why_missing,
 )
+
+
+def pytest_report_header() -> list[str]:
+    """Which servers the tests run on, and which they miss."""
+    found = {kind: server_path(kind) for kind in SERVERS}
+    return [f"{kind}: {path or 'MISSING, ' + why_missing(kind)}" for kind, path in found.items()]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Quick tests first, then the slow ones, then those that kill and cut."""
+    items.sort(key=lambda item: [name in item.keywords for name in ("faults", "slow")])
 
 
 class Servers:
@@ -50,7 +62,7 @@ def binary_or_skip(kind: str) -> Path:
     found = server_path(kind)
     if found is not None:
         return found
-    if in_ci():
+    if in_ci() and can_be_installed(kind):
         pytest.fail(why_missing(kind))
     pytest.skip(why_missing(kind))
 

