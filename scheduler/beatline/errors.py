@@ -147,6 +147,7 @@ class Uncertain(RedisUnavailable):
 
     Attributes:
         task_ids: The ids of the jobs concerned, as text.
+        accepted_ids: Where many were sent at once, the ids of those that are enqueued for certain.
         repeat: Sends the same numbered call again. The server answers a call that it has
             already carried out without a second effect, so this makes at most one job.
     """
@@ -156,11 +157,13 @@ class Uncertain(RedisUnavailable):
         message: str,
         *,
         task_ids: Sequence[str] = (),
+        accepted_ids: Sequence[str] = (),
         repeat: Callable[[], Any] | None = None,
         remedy: str = "",
     ) -> None:
         super().__init__(message, remedy=remedy)
         self.task_ids = list(task_ids)
+        self.accepted_ids = list(accepted_ids)
         self.repeat = repeat
 
     @property
@@ -226,7 +229,7 @@ class JobDead(NoResult):
     """The job took its process down too often and lies among the dead letters."""
 
 
-class Retry(BeatlineError):  # noqa: N818 - Celery's name, and not a failure
+class Retry(BeatlineError):
     """
     Raised by ``self.retry()``: the job runs again after ``delay_ms``.
 
@@ -241,11 +244,11 @@ class Retry(BeatlineError):  # noqa: N818 - Celery's name, and not a failure
         self.cause = cause
 
 
-class Ignore(BeatlineError):  # noqa: N818 - Celery's name, and not a failure
+class Ignore(BeatlineError):
     """Raised by a task body: end this job without recording a result."""
 
 
-class Reject(BeatlineError):  # noqa: N818 - Celery's name, and not a failure
+class Reject(BeatlineError):
     """Raised by a task body: give the job back (``requeue=True``) or bury it."""
 
     def __init__(self, reason: str = "", *, requeue: bool = False) -> None:

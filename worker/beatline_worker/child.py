@@ -16,17 +16,16 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Final
 
 from beatline.app import App
-
 from beatline.errors import JobCancelled
 from beatline.store.delivering import Consumer, Delivery, Settlement
 from beatline_worker.batching import BatchSize
 from beatline_worker.consumer import ConsumerLoop, Desynchronised
 from beatline_worker.executor import Executor, Run, soft_limit_error
+from beatline_worker.options import EXIT_DESYNCHRONISED, ChildOptions
 from beatline_worker.table import INTERRUPT_SOFT_LIMIT, NO_LIMIT, Row
 
 _log = logging.getLogger("beatline.worker.child")
@@ -34,23 +33,8 @@ _log = logging.getLogger("beatline.worker.child")
 #: A batch that has run so long is settled before it goes on, ms: what is not settled runs again
 #: where the whole machine dies.
 SETTLE_AFTER_MS: Final = 5.0
-#: Exit code of a child that must be replaced at once: its numbers are not the server's.
-EXIT_DESYNCHRONISED: Final = 70
 #: prctl option: the signal that a process gets when its parent dies.
 _PR_SET_PDEATHSIG: Final = 1
-
-
-@dataclass(frozen=True, slots=True)
-class ChildOptions:
-    """What a child is told besides its row."""
-
-    worker: str
-    consumer: str
-    queues: str
-    max_tasks_per_child: int
-    time_limit_ms: int
-    soft_time_limit_ms: int
-    largest_batch: int
 
 
 class Child:

@@ -20,9 +20,6 @@ from typing import Any, Final
 
 from beatline.app import App
 from beatline.backoff import retry_delay_ms
-from beatline.request import JobRequest, enter_job, request_for
-from beatline.task import Task
-
 from beatline.errors import (
     Ignore,
     JobCancelled,
@@ -36,8 +33,10 @@ from beatline.errors import (
 from beatline.ids import id_text, is_ours
 from beatline.job import Job, read_job
 from beatline.outcome import failure_body, success_body
+from beatline.request import JobRequest, enter_job, request_for
 from beatline.states import JobState
 from beatline.store.delivering import Delivery, Settlement
+from beatline.task import Task
 
 _log = logging.getLogger("beatline.worker.job")
 
@@ -159,6 +158,7 @@ class Executor:
     def _succeeded(self, run: Run, value: Any, started_ms: int, begun: float) -> Settlement:
         job, delivery = run.job, run.delivery
         self._hook(run.task.on_success, value, run.request.id, job.args, job.kwargs)
+        self._after_return(run, "SUCCESS", value, "")
         if job.ignore_result and job.schedule is None and is_ours(job.id):
             return Settlement(delivery.id, delivery.fence, "ack")
         body = b""
@@ -192,12 +192,14 @@ class Executor:
         if delay_ms is not None:
             _log.info("job.retrying job=%s task=%s delay_ms=%d", job.text, job.task, delay_ms)
             self._hook(run.task.on_retry, error, run.request.id, job.args, job.kwargs, text)
+            self._after_return(run, "RETRY", error, text)
             return Settlement(delivery.id, delivery.fence, "retry", delay_ms=delay_ms)
         if isinstance(error, Retry) and error.cause is not None:
             error = error.cause
         _log.warning("job.failed job=%s task=%s error=%r", job.text, job.task, error)
         _log.debug("job.traceback job=%s\n%s", job.text, text)
         self._hook(run.task.on_failure, error, run.request.id, job.args, job.kwargs, text)
+        self._after_return(run, "FAILURE", error, text)
         body = failure_body(
             error,
             text,
@@ -255,6 +257,10 @@ class Executor:
             body=_forensics(reason, detail=detail, worker=self._worker),
             ttl_ms=self._ttl_ms,
         )
+
+    def _after_return(self, run: Run, status: str, value: Any, text: str) -> None:
+        job = run.job
+        self._hook(run.task.after_return, status, value, job.text, job.args, job.kwargs, text)
 
     def _hook(self, hook: Callable[..., Any], *arguments: Any) -> None:
         try:

@@ -19,8 +19,8 @@ import sys
 from dataclasses import dataclass, field
 from typing import Any
 
-from beatline_worker.child import ChildOptions
 from beatline_worker.messages import Channel
+from beatline_worker.options import ChildOptions
 from beatline_worker.table import Row, Table
 
 _log = logging.getLogger("beatline.worker.nursery")

@@ -19,8 +19,8 @@ from beatline.ids import id_text, partition_of
 from beatline.outcome import failure_body
 from beatline.states import JobState
 from beatline.store.delivering import Settlement
-from beatline_worker.child import EXIT_DESYNCHRONISED
 from beatline_worker.nursery import Ended
+from beatline_worker.options import EXIT_DESYNCHRONISED
 
 #: Verdicts under which the running job is not charged with the death.
 _UNCHARGED = frozenset({"cold", "recycle", "struck"})

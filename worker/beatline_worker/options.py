@@ -13,6 +13,8 @@ from beatline.settings import check_queue
 POOLS: Final = ("prefork", "solo")
 #: Most children of one worker.
 MOST_CHILDREN: Final = 512
+#: Exit code of a child that must be replaced at once: its numbers are not the server's.
+EXIT_DESYNCHRONISED: Final = 70
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +78,16 @@ class WorkerOptions:
             "soft_time_limit_ms": self.soft_time_limit_ms,
             "largest_batch": self.largest_batch,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class ChildOptions:
+    """What a child is told besides its row."""
+
+    worker: str
+    consumer: str
+    queues: str
+    max_tasks_per_child: int
+    time_limit_ms: int
+    soft_time_limit_ms: int
+    largest_batch: int

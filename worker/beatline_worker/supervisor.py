@@ -30,11 +30,10 @@ from beatline.ids import partition_of
 from beatline.version import __version__
 from beatline.wire.connection import Endpoint
 from beatline_worker.books import Books, WorkerSettings
-from beatline_worker.child import ChildOptions
 from beatline_worker.lease_keeper import Heartbeat, LeaseKeeper
 from beatline_worker.nursery import ChildState, Ended, Nursery
 from beatline_worker.obituary import estate_of
-from beatline_worker.options import WorkerOptions
+from beatline_worker.options import ChildOptions, WorkerOptions
 from beatline_worker.table import Table
 from beatline_worker.warden import Warden
 

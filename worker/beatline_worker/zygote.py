@@ -25,14 +25,15 @@ import time
 import traceback
 from typing import Any, Final
 
-from beatline.app import App
 from beatline.loading import load_app
 
+from beatline.app import App
 from beatline.errors import BeatlineError, NotSent
 from beatline.logs import set_up_logging
 from beatline.wire.connection import Endpoint
-from beatline_worker.child import Child, ChildOptions, die_with_parent, enter_child
+from beatline_worker.child import Child, die_with_parent, enter_child
 from beatline_worker.messages import Channel
+from beatline_worker.options import ChildOptions
 from beatline_worker.table import Table
 
 _log = logging.getLogger("beatline.worker.zygote")

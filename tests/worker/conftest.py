@@ -1,0 +1,62 @@
+"""Workers and beats as real processes, on a server of the test's own kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from beatline import App
+from tests.processes import Command, Journal, commands
+from tests.servers import RedisProcess
+
+JOBS_APP = "tests/worker/jobs_app.py:app"
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    """Where the jobs of the test write what they do."""
+    return Journal(tmp_path / "journal")
+
+
+@pytest.fixture
+def sched(
+    tmp_path: Path, redis_server: RedisProcess, journal: Journal
+) -> Iterator[Callable[..., Command]]:
+    """Starts ``sched`` commands against the test's server."""
+    env = {
+        "BEATLINE_REDIS_URL": redis_server.url,
+        "JOURNAL": str(journal.path),
+        "PYTHONPATH": str(Path(__file__).parent.parent.parent),
+    }
+    with commands(tmp_path, env) as start:
+        yield start
+
+
+@pytest.fixture
+def worker(sched: Callable[..., Command]) -> Callable[..., Command]:
+    """Starts a worker on the test's app and waits until it is ready."""
+
+    def start(*options: str, **how: object) -> Command:
+        command = sched("worker", "-A", JOBS_APP, *options, **how)
+        command.wait_for_line("worker.ready")
+        return command
+
+    return start
+
+
+@pytest.fixture
+def app(redis_server: RedisProcess, monkeypatch: pytest.MonkeyPatch) -> App:
+    """The client's side of the same app."""
+    monkeypatch.setenv("BEATLINE_REDIS_URL", redis_server.url)
+    return App("tests", redis=redis_server.url)
+
+
+@pytest.fixture
+def redis_client(redis_server: RedisProcess) -> Iterator[redis.Redis]:
+    """A plain client on the test's server."""
+    client = redis.Redis.from_url(redis_server.url)
+    yield client
+    client.close()

@@ -1,0 +1,144 @@
+"""The app whose jobs the worker's tests run; each writes a journal."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import signal
+import subprocess
+import time
+
+from beatline import App, current_job
+from beatline.errors import SoftTimeLimitExceeded
+from beatline.task import Task
+from tests.processes import write_journal
+
+app = App("tests")
+
+
+@app.task(name="noop", ignore_result=True)
+def noop() -> None:
+    pass
+
+
+@app.task(name="note", ignore_result=True)
+def note(key: str) -> None:
+    write_journal("ran", key)
+
+
+@app.task(name="add")
+def add(a: int, b: int) -> int:
+    return a + b
+
+
+@app.task(name="echo")
+def echo(value: object) -> object:
+    return value
+
+
+@app.task(name="nap", ignore_result=True)
+def nap(key: str, seconds: float) -> None:
+    write_journal("start", key)
+    time.sleep(seconds)
+    write_journal("end", key)
+
+
+@app.task(name="hold_gil", ignore_result=True)
+def hold_gil(key: str, how: str, size: int) -> None:
+    write_journal("start", key)
+    if how == "sum":
+        sum(range(size))
+    else:
+        re.match(r"(a+)+$", "a" * size + "b")
+    write_journal("end", key)
+
+
+@app.task(name="fail")
+def fail(text: str) -> None:
+    raise ValueError(text)
+
+
+@app.task(name="flaky", bind=True, max_retries=3, default_retry_delay=0.05)
+def flaky(self: Task, key: str, failures: int) -> int:
+    write_journal("attempt", key)
+    if self.request.retries < failures:
+        raise self.retry(exc=RuntimeError("not yet"))
+    return int(self.request.retries)
+
+
+@app.task(name="auto", autoretry_for=(KeyError,), retry_backoff=0.02, max_retries=2)
+def auto(key: str) -> None:
+    write_journal("attempt", key)
+    raise KeyError(key)
+
+
+@app.task(name="die", ignore_result=True)
+def die(key: str, how: str) -> None:
+    write_journal("start", key)
+    if how == "exit":
+        os._exit(3)
+    if how == "segv":
+        ctypes.string_at(0)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@app.task(name="soft", soft_time_limit=0.2)
+def soft(key: str) -> str:
+    try:
+        time.sleep(30)
+    except SoftTimeLimitExceeded:
+        write_journal("soft", key)
+        return "cleaned up"
+    return "never"
+
+
+@app.task(name="hard", time_limit=0.3)
+def hard(key: str) -> None:
+    write_journal("start", key)
+    while True:
+        sum(range(10_000_000))
+
+
+@app.task(name="offspring", ignore_result=True)
+def offspring(key: str) -> None:
+    child = subprocess.Popen(["sleep", "300"])
+    write_journal("start", f"{key}:{child.pid}")
+    time.sleep(300)
+
+
+@app.task(name="about")
+def about() -> dict[str, object]:
+    job = current_job()
+    assert job is not None
+    return {"id": job.id, "fence": job.fence, "delivery": job.delivery, "retries": job.retries}
+
+
+class Model(Task):
+    """A base whose instance is made once per child, with something heavy in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        write_journal("model", str(os.getpid()))
+        self.weights = [1, 2, 3]
+
+
+@app.task(name="predict", base=Model, bind=True)
+def predict(self: Model, x: int) -> int:
+    return sum(self.weights) * x
+
+
+@app.task(name="where")
+def where() -> int:
+    return os.getpid()
+
+
+@app.task(name="grow")
+def grow(size: int) -> int:
+    block = bytearray(size)
+    block[::4096] = b"x" * len(block[::4096])
+    KEPT.append(block)
+    return os.getpid()
+
+
+KEPT: list[bytearray] = []

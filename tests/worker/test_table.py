@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import os
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from beatline.store.delivering import Settlement
+from beatline_worker.table import NO_LIMIT, Row, Table
+
+
+def _row() -> Row:
+    row = Table(2).row(1)
+    row.reset()
+    return row
+
+
+def test_row_when_reset_then_nothing_is_held_back_and_nothing_runs() -> None:
+    row = _row()
+
+    assert (row.current, row.limit, row.stop, row.outbox()) == (0, NO_LIMIT, 0, [])
+
+
+def test_row_when_a_job_begins_then_tells_id_fence_and_task() -> None:
+    row = _row()
+    row.known = 7
+
+    row.begin(5, 100, b"\x00id\xff")
+    row.describe(200, "tasks.büro", 10, 20)
+
+    told = (row.current, row.started_ns, row.known, row.soft_ms, row.hard_ms)
+    assert told == (5, 200, 7, 10, 20)
+    assert (row.job_id, row.task) == (b"\x00id\xff", "tasks.büro")
+
+
+def test_row_when_another_process_writes_then_its_parent_reads() -> None:
+    table = Table(1)
+    row = table.row(0)
+    row.reset()
+
+    pid = os.fork()
+    if pid == 0:
+        row.finished = 42
+        row.put_in_outbox(Settlement(b"a", 1, "ack"))
+        os._exit(0)
+    os.waitpid(pid, 0)
+
+    assert row.finished == 42
+    assert row.outbox() == [Settlement(b"a", 1, "ack")]
+
+
+@given(
+    st.lists(
+        st.builds(
+            Settlement,
+            id=st.binary(min_size=1, max_size=200),
+            fence=st.integers(0, 2**53),
+            outcome=st.sampled_from(["ack", "end", "retry"]),
+            body=st.binary(max_size=2000),
+        ),
+        max_size=20,
+    )
+)
+def test_outbox_when_filled_then_gives_the_same_back(settlements: list[Settlement]) -> None:
+    row = _row()
+
+    fitted = [one for one in settlements if row.put_in_outbox(one)]
+
+    assert fitted == row.outbox()
+    assert fitted == settlements
+
+
+def test_outbox_when_an_entry_does_not_fit_then_refuses_it_and_keeps_the_rest() -> None:
+    row = _row()
+    small = Settlement(b"a", 1, "ack")
+
+    assert row.put_in_outbox(small)
+    assert not row.put_in_outbox(Settlement(b"b", 2, "end", body=bytes(70_000)))
+
+    assert row.outbox() == [small]
+
+
+def test_cancelled_fences_when_noted_then_the_last_ones_are_told() -> None:
+    row = _row()
+
+    for fence in range(1, 41):
+        row.note_cancelled(fence)
+
+    assert set(row.cancelled_fences()) == set(range(9, 41))
