@@ -14,16 +14,19 @@
 -- include: timeline
 -- include: ledger
 local name, overlap, next_due = ARGV[2], ARGV[7], tonumber(ARGV[6])
-local key, open = P .. 'sched:' .. name, P .. 'open:' .. name
+local key, open, member = P .. 'sched:' .. name, P .. 'open:' .. name, 's' .. name
 local stored = safely('HMGET', key, 'rev', 'next', 'due', 'paused')
 local revision, expected, due = stored[1], stored[2], stored[3]
 local refusal = not revision and 'ABSENT'
-  or (revision ~= ARGV[3] or expected ~= ARGV[4]) and 'STALE'
   or (stored[4] or '') ~= '' and 'PAUSED'
+  or (revision ~= ARGV[3] or expected ~= ARGV[4]) and 'STALE'
   or (tonumber(due or '') or 0) > now_ms and 'EARLY'
 if refusal then
   if refusal == 'ABSENT' or refusal == 'PAUSED' then
-    safely('ZREM', P .. 'timeline', 's' .. name)
+    safely('ZREM', P .. 'timeline', member)
+  elseif refusal == 'EARLY' then
+    -- The timeline disagrees with the schedule; left there, beat would ask for ever.
+    safely('ZADD', P .. 'timeline', due, member)
   end
   return { refusal, revision or '', expected or '', due or '' }
 end
@@ -42,13 +45,22 @@ local function in_the_way()
   end
 end
 
+-- Garbage in a counter must not stop a transition half-way (R25).
+local function count(field, by)
+  local reply = redis.pcall('HINCRBY', key, field, by)
+  if type(reply) == 'table' and reply.err then
+    redis.call('HSET', key, field, by)
+  end
+end
+
 local fired, skipped = 0, 0
 for at = 8, #ARGV, 5 do
   local kind, nominal, id, record = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
   if kind == 'missed' then
     note_in_ledger(name, table.concat(
       { 'missed', nominal, text(now_ms), id, ARGV[at + 4], record }, ' '))
-    redis.call('HINCRBY', key, 'missed', ARGV[at + 4])
+    count('missed', ARGV[at + 4])
+    redis.call('HSET', key, 'decided', id)
   else
     local job = read_record(record)
     local other = overlap ~= 'allow' and in_the_way()
@@ -58,21 +70,21 @@ for at = 8, #ARGV, 5 do
     elseif other then
       skipped = skipped + 1
       note_in_ledger(name, table.concat({ 'skipped', nominal, text(now_ms), other }, ' '))
-      redis.call('HINCRBY', key, 'skipped', 1)
+      count('skipped', 1)
     elseif safely('HSETNX', P .. 'jobs', id, record) == 1 then
       fired = fired + 1
       safely('SADD', open, id)
       note_in_ledger(name, table.concat(
         { 'fired', nominal, text(now_ms), id, ARGV[at + 4] }, ' '))
-      redis.call('HINCRBY', key, 'fired', 1)
+      count('fired', 1)
       make_ready(job.queue, job.priority, { id }, false)
     end
-    redis.call('HSET', key, 'last', nominal)
+    redis.call('HSET', key, 'last', nominal, 'decided', nominal)
   end
 end
 if next_due then
-  safely('ZADD', P .. 'timeline', text(next_due), 's' .. name)
+  safely('ZADD', P .. 'timeline', text(next_due), member)
 else
-  safely('ZREM', P .. 'timeline', 's' .. name)
+  safely('ZREM', P .. 'timeline', member)
 end
 return { 'OK', fired, skipped }

@@ -1,28 +1,35 @@
 -- pause_schedule: a schedule rests, or goes on; jobs that it made are not touched.
--- Instants that pass while it rests are recorded as missed when it goes on.
--- ARGV: now, name, "pause" or "resume", reason.
+-- Instants that pass while it rests are recorded as missed when it goes on. "set_aside" puts one to
+-- rest that no beat can read, and notes it in the quarantine (G13).
+-- ARGV: now, name, "pause", "resume" or "set_aside", reason.
 -- REPLY: {"OK"|"ABSENT", paused reason or "", next}
 -- include: prelude
+-- include: quarantine
 -- include: timeline
 allow_when_full()
 local name, key = ARGV[2], P .. 'sched:' .. ARGV[2]
-local stored = safely('HMGET', key, 'rev', 'next', 'due', 'paused')
+local stored = safely('HMGET', key, 'rev', 'next', 'due', 'paused', 'def')
 if not stored[1] then
   return { 'ABSENT', '', '' }
 end
-local reason = stored[4] or ''
-if ARGV[3] == 'pause' then
+local reason, due_ms = stored[4] or '', tonumber(stored[3] or '')
+if ARGV[3] == 'resume' then
+  if reason ~= '' then
+    reason = ''
+    redis.call('HSET', key, 'resumed_at', text(now_ms))
+    if due_ms then
+      put_on_timeline('s' .. name, due_ms)
+    end
+  end
+else
   if reason == '' then
     redis.call('HSET', key, 'paused_at', text(now_ms))
   end
+  if ARGV[3] == 'set_aside' and reason ~= ARGV[4] then
+    quarantine('schedule', name, stored[5] or '', ARGV[4])
+  end
   reason = ARGV[4] == '' and 'by hand' or ARGV[4]
   safely('ZREM', P .. 'timeline', 's' .. name)
-elseif reason ~= '' then
-  reason = ''
-  redis.call('HSET', key, 'resumed_at', text(now_ms))
-  if (stored[3] or '') ~= '' then
-    put_on_timeline('s' .. name, tonumber(stored[3]))
-  end
 end
 redis.call('HSET', key, 'paused', reason)
 return { 'OK', reason, stored[2] or '' }

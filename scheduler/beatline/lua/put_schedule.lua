@@ -1,6 +1,6 @@
 -- put_schedule: declares a schedule, or changes it; its ledger and counters stay.
--- Guarantee: one step; the last fired instant survives (R21): a next fire time that is not later is
--- refused and computed anew by the caller. Refused as a whole when memory is full.
+-- Guarantee: one step; the last decided instant survives (R21): a next fire time that is not later
+-- is refused and computed anew by the caller. Refused as a whole when memory is full.
 -- ARGV: now, name, definition, trigger, source, next ("" none), due, "1" where declared paused,
 --   "take" to take over from another source, tzdata version.
 -- REPLY: {"CREATED"|"CHANGED"|"SAME", revision, next, due} | {"OWNED", source} | {"PASSED", last}
@@ -10,35 +10,50 @@
 local name, definition, trigger, source = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local next_ms, due_ms, tz = ARGV[6], ARGV[7], ARGV[10]
 local key = P .. 'sched:' .. name
-local old = safely('HMGET', key, 'rev', 'def', 'trigger', 'source', 'next', 'due', 'last', 'paused',
-  'tz')
+local old = safely('HMGET', key, 'rev', 'def', 'trigger', 'source', 'next', 'due', 'decided',
+  'paused', 'tz')
 local revision = old[1]
 if revision and old[4] ~= source and ARGV[9] ~= 'take' then
   return { 'OWNED', old[4] or '' }
 end
-local paused = old[8] or ''
-if ARGV[8] == '1' then
-  paused = 'declared'
-elseif paused == 'declared' then
+
+-- Who paused it by hand has the last word; what was set aside unread is readable to its declarer.
+local before = old[8] or ''
+local paused, was_aside = before, string.sub(before, 1, 10) == 'unreadable'
+if was_aside or paused == 'declared' then
   paused = ''
 end
--- An older tzdata than the stored one never recomputes: the newest wins.
-if revision and old[3] == trigger and (old[9] or '') >= tz then
-  next_ms, due_ms, tz = old[5] or '', old[6] or '', old[9]
+if ARGV[8] == '1' and paused == '' then
+  paused = 'declared'
 end
-local same = revision and old[2] == definition and old[4] == source and old[5] == next_ms
-  and (old[8] or '') == paused
+
+-- The same trigger keeps its next fire time, unless newer zones than the stored ones name another.
+local old_next, old_due = tonumber(old[5] or ''), tonumber(old[6] or '')
+local decided = tonumber(old[7] or '')
+if revision and not was_aside and old[3] == trigger and old_next and old_due
+  and (not decided or old_next > decided) and (old[9] or '') >= tz then
+  next_ms, due_ms, tz = old[5], old[6], old[9]
+end
+
+local same = revision and old[2] == definition and old[4] == source and before == paused
+  and old[3] == trigger and old[5] == next_ms and old[6] == due_ms and old[9] == tz
 if same then
   if next_ms ~= '' and paused == '' and not safely('ZSCORE', P .. 'timeline', 's' .. name) then
     put_on_timeline('s' .. name, tonumber(due_ms))
   end
   return { 'SAME', revision, next_ms, due_ms }
 end
-if old[7] and next_ms ~= '' and tonumber(next_ms) <= tonumber(old[7]) then
-  return { 'PASSED', old[7] }
+if decided and next_ms ~= '' and tonumber(next_ms) <= decided then
+  return { 'PASSED', text(decided) }
 end
 redis.call('HSET', key, 'def', definition, 'trigger', trigger, 'source', source, 'next', next_ms,
-  'due', due_ms, 'paused', paused, 'tz', tz, 'applied', text(now_ms))
+  'due', due_ms, 'paused', paused, 'tz', tz)
+if not revision or old[2] ~= definition then
+  redis.call('HSET', key, 'applied', text(now_ms))
+end
+if (before == '') ~= (paused == '') then
+  redis.call('HSET', key, paused == '' and 'resumed_at' or 'paused_at', text(now_ms))
+end
 local drawn = text(draw_fence(1))
 redis.call('HSET', key, 'rev', drawn)
 safely('HSET', P .. 'schedules', name, drawn)

@@ -1,0 +1,1 @@
+"""Beat: any number of processes that make what is due ready, on time and once."""

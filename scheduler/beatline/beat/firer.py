@@ -1,0 +1,250 @@
+"""
+The firer: due occurrences become jobs, each exactly once, and schedules advance.
+
+A plan is made from what beat knows of a schedule, and carried out by ``fire.lua`` only if that
+still holds; otherwise the answer is ``STALE`` and the schedule is read again. Calls go out in
+chunks, and the next chunk is planned while Redis works on the one before.
+
+What happens when two beats fire: one is answered ``STALE`` and learns what the other did. When a
+reply is lost: the next round reads the schedule, which has advanced or has not. When a definition
+cannot be read, or its plan cannot be made: that schedule is set aside, visibly, and the others go
+on. When Redis is out of memory: the schedule stays where it was and is tried again each second.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from redis.exceptions import NoScriptError, ResponseError
+
+from beatline.beat.known_schedules import Known, KnownSchedules
+from beatline.beat.planning import Absences, after_fire, plan_advances
+from beatline.beat.server_clock import ServerClock
+from beatline.beat.statistics import Statistics
+from beatline.ids import id_text
+from beatline.store.firing import (
+    Advance,
+    Fired,
+    JobStep,
+    MissedStep,
+    load_fire,
+    receive_advances,
+    send_advances,
+)
+from beatline.wire.connection import HeldConnection
+from beatline.wire.refusals import REMEDIES, is_passing, refusal_code
+
+_log = logging.getLogger("beatline.beat.firer")
+
+#: Schedules whose calls go out together: few enough that planning and firing overlap.
+_CHUNK: Final = 32
+#: Rest of a schedule whose fire was refused, seconds.
+_REFUSED_PAUSE_S: Final = 1.0
+#: How often a schedule is read anew and tried again within one round.
+_MOST_TRIES: Final = 3
+#: Shortest time between two complaints about refused fires, seconds.
+_COMPLAINT_PAUSE_S: Final = 10.0
+
+
+class _Call(NamedTuple):
+    """One call of ``fire.lua`` on its way."""
+
+    advance: Advance
+    known: Known | None
+    has_more: bool
+
+
+class Firer:
+    """
+    Fires the due schedules of one partition.
+
+    Args:
+        connection: Beat's working connection.
+        prefix: The partition's key prefix.
+        known: What beat knows of the partition's schedules.
+        absences: When no beat was up.
+        clock: The server's clock.
+        statistics: Counts fires and keeps their lateness.
+    """
+
+    def __init__(
+        self,
+        connection: HeldConnection,
+        prefix: bytes,
+        *,
+        known: KnownSchedules,
+        absences: Absences,
+        clock: ServerClock,
+        statistics: Statistics,
+    ) -> None:
+        self._connection = connection
+        self._prefix = prefix
+        self._known = known
+        self._absences = absences
+        self._clock = clock
+        self._statistics = statistics
+        self._resting: dict[str, float] = {}
+        self._complain_at = float("-inf")
+        self._changes = 0
+        self._missed: list[tuple[str, MissedStep]] = []
+        self._lacks_script = False
+
+    def run(self, due: Sequence[tuple[str, int]]) -> bool:
+        """
+        Fire schedules that are due.
+
+        Args:
+            due: Names and the instants at which they became due, ms, as ``promote`` tells them.
+
+        Returns:
+            Whether anything changed: False where all of them were refused.
+        """
+        wanted = self._awake(due)
+        changed_before = self._changes
+        for _ in range(_MOST_TRIES):
+            if not wanted:
+                break
+            wanted = self._fire_all(wanted)
+        self._tell_missed()
+        return self._changes > changed_before
+
+    def _awake(self, due: Sequence[tuple[str, int]]) -> list[str]:
+        """The names of those that were not refused a moment ago."""
+        if self._resting:
+            now = time.monotonic()
+            self._resting = {name: until for name, until in self._resting.items() if until > now}
+        return [name for name, _ in due if name not in self._resting]
+
+    def _fire_all(self, names: Sequence[str]) -> list[str]:
+        """Fire these schedules; the names of those to be tried again at once."""
+        unknown = [name for name in names if self._known.get(name) is None]
+        if unknown:
+            self._known.read(unknown)
+        broken: dict[str, Exception] = {}
+        again: dict[str, None] = {}
+        in_flight: list[_Call] = []
+        for first in range(0, len(names), _CHUNK):
+            calls = self._planned(names[first : first + _CHUNK], broken)
+            send_advances(self._connection, self._prefix, [call.advance for call in calls])
+            # Only now wait for the chunk before: Redis has worked on it while this one was made.
+            self._receive(in_flight, again)
+            in_flight = calls
+        self._receive(in_flight, again)
+        if self._lacks_script:
+            load_fire(self._connection)
+            self._lacks_script = False
+        for name, error in broken.items():
+            self._known.set_aside(name, error)
+            self._changes += 1
+        return list(again)
+
+    def _planned(self, names: Sequence[str], broken: dict[str, Exception]) -> list[_Call]:
+        now_ms = self._clock.now_us() // 1_000
+        calls: list[_Call] = []
+        for name in names:
+            known = self._known.get(name)
+            if known is None:
+                # Removed, paused or set aside: the script takes the name off the timeline.
+                calls.append(_Call(Advance(name, b"", b"", None, None, "skip", ()), None, False))
+                continue
+            try:
+                advances, more = plan_advances(known, now_ms, self._absences)
+            # A trigger or definition may fail in any way; it must not stop the others.
+            except Exception as error:  # noqa: BLE001 - logged and shown by set_aside
+                broken[name] = error
+                continue
+            calls += [_Call(advance, known, more) for advance in advances]
+        return calls
+
+    def _receive(self, calls: Sequence[_Call], again: dict[str, None]) -> None:
+        if not calls:
+            return
+        advances = [call.advance for call in calls]
+        replies = receive_advances(self._connection, advances)
+        now_us = self._clock.now_us()
+        for call, reply in zip(calls, replies, strict=True):
+            if isinstance(reply, Fired):
+                self._judge(call, reply, now_us, again)
+            else:
+                self._refused(call.advance.schedule, reply, again)
+
+    def _judge(self, call: _Call, fired: Fired, now_us: int, again: dict[str, None]) -> None:
+        name, known = call.advance.schedule, call.known
+        if fired.word == "OK" and known is not None:
+            self._note(call, known, fired, now_us)
+            if call.has_more:
+                again[name] = None
+            return
+        self._known.forget(name)
+        if fired.word == "STALE":
+            self._statistics.count("stale")
+            again[name] = None
+        else:
+            self._changes += 1
+
+    def _note(self, call: _Call, known: Known, fired: Fired, now_us: int) -> None:
+        advance = call.advance
+        self._changes += 1
+        due_ms = known.stored.due_ms
+        after_fire(known, advance, fired)
+        statistics = self._statistics
+        statistics.count("fired", fired.jobs)
+        statistics.count("skipped", fired.skipped)
+        late_us = 0 if due_ms is None else now_us - due_ms * 1_000
+        for step in advance.steps:
+            if isinstance(step, JobStep):
+                if not step.is_caught_up:
+                    statistics.note_lateness(late_us)
+            else:
+                self._missed.append((advance.schedule, step))
+        if _log.isEnabledFor(logging.DEBUG):
+            _log.debug(
+                "beat.fired schedule=%s late_ms=%.1f jobs=%s skipped=%d",
+                advance.schedule,
+                late_us / 1_000,
+                ",".join(id_text(step.id) for step in advance.steps if isinstance(step, JobStep)),
+                fired.skipped,
+            )
+
+    def _tell_missed(self) -> None:
+        if not self._missed:
+            return
+        count = sum(step.occurrences for _, step in self._missed)
+        self._statistics.count("missed", count)
+        _log.warning(
+            "beat.missed occurrences=%d schedules=%s reasons=%s remedy=%s",
+            count,
+            _some({name for name, _ in self._missed}),
+            _some({step.reason for _, step in self._missed}),
+            "`sched schedules history` tells each; `backfill` makes up for them",
+        )
+        self._missed.clear()
+
+    def _refused(self, name: str, error: ResponseError, again: dict[str, None]) -> None:
+        self._known.forget(name)
+        if isinstance(error, NoScriptError):
+            self._lacks_script = True
+            again[name] = None
+            return
+        if is_passing(error):
+            raise error
+        now = time.monotonic()
+        self._resting[name] = now + _REFUSED_PAUSE_S
+        self._statistics.count("refused")
+        if now >= self._complain_at:
+            self._complain_at = now + _COMPLAINT_PAUSE_S
+            _log.error(
+                "beat.fire_refused schedule=%s error=%s remedy=%s",
+                name,
+                error,
+                REMEDIES.get(refusal_code(error) or "", "the schedule is tried again each second"),
+            )
+
+
+def _some(names: set[str]) -> str:
+    """Up to five of the names, and how many more there are."""
+    shown = ",".join(sorted(names)[:5])
+    return shown if len(names) <= 5 else f"{shown},+{len(names) - 5}"

@@ -1,0 +1,136 @@
+"""
+The keeper of declarations: what is declared is live, from the start and after a FLUSHALL.
+
+It applies the declared set before beat fires anything, so that a schedule that was just removed
+is not caught up once more; again when the set is replaced; and again when the watch shows that
+Redis has lost its data. In between it touches nothing: what a person removes stays removed until
+the next start.
+
+It also brings next fire times up to date that were computed with older time zones (SEMANTICS 2.8).
+
+What happens when Redis is gone: `run` raises and is called again. When two beats declare the same:
+the second one changes nothing. When another source owns a name: that schedule is left alone, and
+the log says so.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from redis.exceptions import ResponseError
+
+from beatline.beat.statistics import Statistics
+from beatline.declared import Applied, DeclaredSet, Difference
+from beatline.errors import BeatlineError
+from beatline.schedule import Schedule
+from beatline.schedule_books import ScheduleBooks
+from beatline.store.scheduling import StoredSchedule
+
+_log = logging.getLogger("beatline.beat.keeper")
+
+
+class DeclarationKeeper:
+    """
+    Keeps a declared set live.
+
+    Args:
+        books: The namespace's schedules, on beat's working connection.
+        declared: What is declared; None where nothing is.
+        statistics: Counts what was applied.
+    """
+
+    def __init__(
+        self, books: ScheduleBooks, declared: DeclaredSet | None, statistics: Statistics
+    ) -> None:
+        self._books = books
+        self._declared = declared
+        self._statistics = statistics
+        self._lock = threading.Lock()
+        self._must_apply = True
+        self._must_check = False
+        self._is_first = True
+
+    def replace(self, declared: DeclaredSet) -> None:
+        """Apply another set at the next round. May be called from any thread."""
+        with self._lock:
+            self._declared = declared
+            self._must_apply = True
+
+    def note_reset(self) -> None:
+        """Redis may have lost its data: look at the next round."""
+        with self._lock:
+            self._must_check = True
+
+    def run(self) -> bool:
+        """Apply what is declared, if it is time to; whether anything may have changed."""
+        with self._lock:
+            declared, applies, checks = self._declared, self._must_apply, self._must_check
+            self._must_apply = self._must_check = False
+        if not applies and not checks:
+            return False
+        try:
+            if declared is not None and (applies or self._has_lost(declared)):
+                self._report(declared.apply(self._books))
+            if self._is_first:
+                self._refresh()
+        except BaseException:
+            with self._lock:
+                self._must_apply, self._must_check = self._must_apply or applies, checks
+            raise
+        self._is_first = False
+        return True
+
+    def _has_lost(self, declared: DeclaredSet) -> bool:
+        lost = self._books.missing([schedule.name for schedule in declared.schedules])
+        if lost:
+            _log.warning(
+                "beat.schedules_lost missing=%d remedy=%s",
+                len(lost),
+                "Redis has lost data; what is declared is put back, other schedules are not",
+            )
+        return bool(lost)
+
+    def _report(self, applied: Applied) -> None:
+        for name, why in sorted(applied.refused.items()):
+            _log.warning(
+                "beat.declaration_refused schedule=%s reason=%s remedy=%s",
+                name,
+                why,
+                "rename one of the two, or take it over with `sched schedules apply`",
+            )
+        counts = {kind: applied.count(kind) for kind in Difference}
+        changed = counts[Difference.ADD] + counts[Difference.CHANGE] + counts[Difference.REMOVE]
+        _log.log(
+            logging.INFO if changed or self._is_first else logging.DEBUG,
+            "beat.declared added=%d changed=%d removed=%d untouched=%d refused=%d",
+            counts[Difference.ADD],
+            counts[Difference.CHANGE],
+            counts[Difference.REMOVE],
+            counts[Difference.UNTOUCHED],
+            len(applied.refused),
+        )
+
+    def _refresh(self) -> None:
+        """
+        Declare schedules again, as they are, whose next fire time comes from older zones.
+
+        Also those that an older beat could not read and this one can.
+        """
+        outdated: dict[str, tuple[Schedule, StoredSchedule]] = {}
+        for page in self._books.pages():
+            for stored in page:
+                if self._books.is_current(stored) and not stored.is_set_aside:
+                    continue
+                try:
+                    outdated[stored.name] = (stored.schedule(), stored)
+                except BeatlineError:
+                    continue  # The firer sets it aside when it is due, or has done so.
+        if not outdated:
+            return
+        answers = self._books.declare(
+            [schedule for schedule, _ in outdated.values()],
+            live={name: stored for name, (_, stored) in outdated.items()},
+        )
+        refused = [name for name, answer in answers.items() if isinstance(answer, ResponseError)]
+        _log.info("beat.schedules_refreshed count=%d refused=%d", len(answers), len(refused))

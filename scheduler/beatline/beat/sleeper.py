@@ -1,0 +1,162 @@
+"""
+Beat's sleep: until an instant to the microsecond, or until somebody has something sooner.
+
+Scripts that put a new head on the timeline push a nudge to ``wake:beat``. The leader of a
+partition listens there with a BLPOP that stays out over many rounds, on a connection of its own,
+and sleeps in ``select`` on that socket: a nudge, the bell of `Sleeper.ring` and the end of the
+time all end the sleep at once. Standby beats don't listen, so they take no nudge away.
+
+What happens when Redis is gone: the listening connection breaks, which ends the sleep, and
+`hear` raises. Where it is silent (no FIN, no RST), the BLPOP's own deadline tells.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import time
+from contextlib import suppress
+from typing import Any
+
+import hiredis
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from beatline.wire.connection import Endpoint, HeldConnection
+
+#: hiredis's own stub knows commands of one word only.
+_pack: Any = hiredis.pack_command
+
+
+class NudgeLine:
+    """
+    One partition's ``wake:beat``, listened to.
+
+    Args:
+        endpoint: Where Redis is.
+        key: The list of nudges.
+        wait_ms: How long one BLPOP stays out, ms; a black hole is noticed after this and the
+            endpoint's deadline for a reply.
+    """
+
+    def __init__(self, endpoint: Endpoint, key: bytes, wait_ms: int = 5_000) -> None:
+        self._connection = HeldConnection(endpoint)
+        self._key = key
+        self._wait_ms = wait_ms
+        self._patience_s = (wait_ms + endpoint.reply_timeout_ms) / 1_000
+        self._listening_since: float | None = None
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether a BLPOP is out."""
+        return self._listening_since is not None
+
+    def listen(self) -> None:
+        """
+        Send the BLPOP, if none is out.
+
+        Raises:
+            NotSent: Redis cannot be reached.
+            redis.ConnectionError: The connection broke.
+        """
+        if self._listening_since is None:
+            self._listening_since = time.monotonic()
+            blpop = ("BLPOP", self._key, f"{self._wait_ms / 1_000:g}")
+            try:
+                self._connection.send(_pack(blpop))
+            except BaseException:
+                self._listening_since = None
+                raise
+
+    def fileno(self) -> int:
+        """The socket's descriptor, for ``select``."""
+        return self._connection.fileno()
+
+    def check(self) -> None:
+        """
+        Raise where the BLPOP should have been answered long ago.
+
+        Raises:
+            redis.TimeoutError: The connection is a black hole; it is closed.
+        """
+        since = self._listening_since
+        if since is not None and time.monotonic() - since > self._patience_s:
+            self.close()
+            raise RedisTimeoutError("no answer to BLPOP within its deadline")
+
+    def hear(self) -> bool:
+        """
+        Read the answer that has arrived; whether it is a nudge.
+
+        Raises:
+            redis.RedisError: The connection broke, or the server refused.
+        """
+        self._listening_since = None
+        try:
+            return self._connection.receive() is not None
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._listening_since = None
+        self._connection.close()
+
+
+class Sleeper:
+    """The one place where beat waits. `ring` may be called from any thread or signal handler."""
+
+    def __init__(self) -> None:
+        self._bell, self._clapper = socket.socketpair()
+        self._bell.setblocking(False)
+        self._clapper.setblocking(False)
+
+    def ring(self) -> None:
+        """End the present sleep, or the next one, at once."""
+        with suppress(OSError):
+            self._clapper.send(b"!")
+
+    def sleep(self, lines: list[NudgeLine], seconds: float) -> None:
+        """
+        Wait for a nudge, the bell, or the end of the time.
+
+        Args:
+            lines: Partitions to listen for.
+            seconds: Longest wait; nothing is waited for from 0 on downwards.
+
+        Raises:
+            redis.RedisError, NotSent: A listening connection is of no use any more.
+        """
+        for line in lines:
+            line.listen()
+        heard = _readable([self._bell, *lines], max(seconds, 0.0))
+        if self._bell in heard:
+            with suppress(BlockingIOError):
+                self._bell.recv(4096)
+        for line in lines:
+            if line in heard:
+                line.hear()
+                line.listen()
+            else:
+                line.check()
+
+    def close(self) -> None:
+        """Give the bell back; the sleeper is of no use afterwards."""
+        self._bell.close()
+        self._clapper.close()
+
+
+def _readable(
+    sources: list[socket.socket | NudgeLine], seconds: float
+) -> list[socket.socket | NudgeLine]:
+    """Those of the sources that can be read within the time."""
+    try:
+        # select(2) alone takes microseconds; poll and epoll round up to milliseconds.
+        return select.select(sources, [], [], seconds)[0]
+    except ValueError:
+        # A descriptor above select's limit of 1,023: a process with very many files.
+        poller = select.poll()
+        by_descriptor = {source.fileno(): source for source in sources}
+        for descriptor in by_descriptor:
+            poller.register(descriptor, select.POLLIN)
+        return [by_descriptor[found] for found, _ in poller.poll(seconds * 1_000)]

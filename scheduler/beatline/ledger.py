@@ -1,0 +1,186 @@
+"""
+The ledger: what became of each occurrence of a schedule, told from its events.
+
+Scripts append events to ``ledger:<name>``, a bounded list, oldest first. An event is a word, the
+nominal fire time and the instant of the event in UTC milliseconds, and what the word needs:
+
+========== ====================================================================
+``fired``   job id (16 bytes), ``caught_up`` or nothing
+``skipped`` id of the job that was in the way
+``missed``  last fire time of the span, number of fire times, reason
+``ended``   state, worker, started ms; the last two only where a worker told them
+========== ====================================================================
+
+This module reads events and merges those of one occurrence. It knows no Redis; the events come
+from `beatline.store.scheduling.read_ledger`. What cannot be read is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from beatline.ids import id_text
+from beatline.states import JobState
+
+#: Occurrences that `history` tells unless asked for more or fewer.
+LATEST: Final = 200
+#: Bytes of the id of a job that a schedule made.
+_ID_BYTES: Final = 16
+
+
+class Fate(StrEnum):
+    """What became of an occurrence."""
+
+    #: It made a job, which has not ended as far as the ledger knows.
+    FIRED = "fired"
+    #: It made a job, and the job has ended.
+    ENDED = "ended"
+    #: It made no job, because an earlier one was in the way.
+    SKIPPED = "skipped"
+    #: It made no job, because nobody could fire it in time or the schedule was paused.
+    MISSED = "missed"
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """
+    One entry of the ledger; a run of missed fire times is one entry.
+
+    Attributes:
+        nominal_ms: The fire time: its identity.
+        planned_ms: The instant at which it was due: the fire time plus jitter.
+        fate: What became of it.
+        enqueued_ms: When its job was made, or None.
+        started_ms: When its job's last run began, where a worker told it.
+        finished_ms: When its job ended.
+        outcome: The state in which the job ended.
+        job_id: The job, as the API shows it.
+        is_caught_up: Fired later than planned, by the catch-up policy.
+        in_the_way: The job that stood in the way, for skipped ones.
+        reason: Why it was missed.
+        last_ms: Last fire time of a span of missed ones.
+        count: Number of fire times in the span; 1 for everything else.
+        worker: Id of the worker that ran the job last.
+    """
+
+    nominal_ms: int
+    planned_ms: int
+    fate: Fate
+    enqueued_ms: int | None = None
+    started_ms: int | None = None
+    finished_ms: int | None = None
+    outcome: JobState | None = None
+    job_id: str | None = None
+    is_caught_up: bool = False
+    in_the_way: str | None = None
+    reason: str = ""
+    last_ms: int | None = None
+    count: int = 1
+    worker: str = ""
+
+    @property
+    def lateness_ms(self) -> int | None:
+        """Start minus plan; enqueue minus plan while no start is known; None without a job."""
+        begun = self.started_ms if self.started_ms is not None else self.enqueued_ms
+        return None if begun is None else begun - self.planned_ms
+
+    @property
+    def run_ms(self) -> int | None:
+        """How long the job's last run took, where known."""
+        if self.started_ms is None or self.finished_ms is None:
+            return None
+        return self.finished_ms - self.started_ms
+
+
+def read_history(
+    events: Iterable[bytes],
+    *,
+    latest: int = LATEST,
+    planned_of: Callable[[int], int] | None = None,
+) -> list[Occurrence]:
+    """
+    The occurrences behind the events, oldest fire time first.
+
+    Args:
+        events: As they lie in Redis, oldest first.
+        latest: At most so many, the latest ones.
+        planned_of: Gives the planned instant of a fire time; None where there is no jitter.
+    """
+    entries: dict[int, Occurrence] = {}
+    for event in events:
+        _merge(entries, event, planned_of or _itself)
+    ordered = sorted(entries.values(), key=lambda entry: entry.nominal_ms)
+    return ordered[-latest:] if latest > 0 else []
+
+
+def _merge(entries: dict[int, Occurrence], event: bytes, planned_of: Callable[[int], int]) -> None:
+    word, _, rest = event.partition(b" ")
+    nominal_text, _, rest = rest.partition(b" ")
+    at_text, _, tail = rest.partition(b" ")
+    nominal_ms, at_ms = _number(nominal_text), _number(at_text)
+    if nominal_ms is None or at_ms is None:
+        return
+    entry = entries.get(nominal_ms)
+    if entry is None:
+        entry = Occurrence(nominal_ms, planned_of(nominal_ms), Fate.FIRED)
+    told = _told(word, entry, at_ms, tail)
+    if told is not None:
+        entries[nominal_ms] = told
+
+
+def _told(word: bytes, entry: Occurrence, at_ms: int, tail: bytes) -> Occurrence | None:
+    """The entry with what one event tells, or None where the event cannot be read."""
+    if word == b"fired":
+        if len(tail) < _ID_BYTES:
+            return None
+        return replace(
+            entry,
+            fate=Fate.ENDED if entry.outcome else Fate.FIRED,
+            enqueued_ms=at_ms,
+            job_id=id_text(tail[:_ID_BYTES]),
+            is_caught_up=tail[_ID_BYTES:].strip() == b"caught_up",
+        )
+    if word == b"skipped":
+        return replace(entry, fate=Fate.SKIPPED, in_the_way=id_text(tail))
+    if word == b"missed":
+        last_text, _, rest = tail.partition(b" ")
+        count_text, _, reason = rest.partition(b" ")
+        last_ms, count = _number(last_text), _number(count_text)
+        return replace(
+            entry,
+            fate=Fate.MISSED,
+            last_ms=entry.nominal_ms if last_ms is None else last_ms,
+            count=count or 1,
+            reason=reason.decode("utf-8", "replace"),
+        )
+    if word == b"ended":
+        return _ended(entry, at_ms, tail)
+    return None
+
+
+def _ended(entry: Occurrence, at_ms: int, tail: bytes) -> Occurrence | None:
+    state_text, _, detail = tail.partition(b" ")
+    try:
+        outcome = JobState(state_text.decode("ascii"))
+    except ValueError:
+        return None
+    worker, _, started_text = detail.rpartition(b" ")
+    return replace(
+        entry,
+        fate=Fate.ENDED,
+        finished_ms=at_ms,
+        outcome=outcome,
+        started_ms=_number(started_text) or None,
+        worker=worker.decode("utf-8", "replace"),
+    )
+
+
+def _itself(nominal_ms: int) -> int:
+    return nominal_ms
+
+
+def _number(text: bytes) -> int | None:
+    return int(text) if text.isdigit() and len(text) < 16 else None
