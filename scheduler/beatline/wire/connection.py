@@ -166,7 +166,7 @@ class HeldConnection:
 
     def call(self, *arguments: Argument, timeout_ms: int | None = None) -> Any:
         """Send one command and return its reply."""
-        self.send(hiredis.pack_command(arguments))
+        self.send(pack(*arguments))
         return self.receive(timeout_ms)
 
     def run(
@@ -221,6 +221,13 @@ class HeldConnection:
             return self.receive()
         except ResponseError as error:
             return error
+
+
+def pack(*arguments: Argument) -> bytes:
+    """The bytes of one command."""
+    # hiredis' stub takes a tuple of one argument only.
+    packed: bytes = hiredis.pack_command(arguments)  # type: ignore[arg-type]
+    return packed
 
 
 def pack_script(

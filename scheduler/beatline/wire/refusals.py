@@ -43,10 +43,11 @@ _CLASSES: Final = {
     exceptions.ReadOnlyError: "READONLY",
     exceptions.OutOfMemoryError: "OOM",
     exceptions.NoPermissionError: "NOPERM",
-    exceptions.MaxClientsError: "MAXCLIENTS",
     exceptions.MasterDownError: "MASTERDOWN",
     exceptions.ClusterDownError: "CLUSTERDOWN",
     exceptions.TryAgainError: "TRYAGAIN",
+    exceptions.MovedError: "MOVED",
+    exceptions.AskError: "ASK",
     exceptions.NoScriptError: "NOSCRIPT",
     exceptions.AuthenticationWrongNumberOfArgsError: "WRONGPASS",
     exceptions.AuthenticationError: "NOAUTH",
@@ -62,10 +63,11 @@ def refusal_code(error: BaseException) -> str | None:
     for kind, code in _CLASSES.items():
         if isinstance(error, kind):
             return code
+    # redis-py makes this refusal a bare ConnectionError.
+    if isinstance(error, exceptions.RedisError) and "max number of clients" in str(error):
+        return "MAXCLIENTS"
     if isinstance(error, exceptions.ResponseError):
         first = str(error).partition(" ")[0]
-        if "max number of clients" in str(error):
-            return "MAXCLIENTS"
         return first if first.isupper() else "ERR"
     return None
 

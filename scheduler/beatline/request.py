@@ -1,0 +1,199 @@
+"""
+The job that runs here and now, as its task sees it.
+
+``current_job()`` and ``self.request`` are the same value. It is held in a context variable, so
+that each thread and each coroutine of a worker sees its own.
+"""
+
+from __future__ import annotations
+
+import time
+from contextvars import ContextVar, Token
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from beatline.job import Job
+from beatline.units import moment_of
+
+if TYPE_CHECKING:
+    from beatline.store.delivering import Delivery
+
+
+class JobRequest(msgspec.Struct, frozen=True):
+    """
+    One delivery of a job.
+
+    Attributes:
+        job: The job's record.
+        retries: Attempts that have failed before: 0 in the first.
+        delivery: Number of this delivery, from 1 on. It counts the deaths of a process that the
+            job was charged with, plus one; deploys and failed attempts do not count.
+        fence: The fencing token: it only ever rises. Write it beside what the task stores, and
+            refuse writes with a lower one, and no stale run can overwrite a newer one.
+        worker: Id of the worker.
+        hostname: Machine that it runs on.
+        checkpoint: What an earlier delivery of this job left behind, or None.
+        is_eager: It runs in the process that sent it.
+        called_directly: It is a plain function call, and no job at all.
+        began: ``time.monotonic()`` when the run began, seconds.
+    """
+
+    job: Job
+    retries: int = 0
+    delivery: int = 1
+    fence: int = 0
+    worker: str = ""
+    hostname: str = ""
+    checkpoint: Any = None
+    is_eager: bool = False
+    called_directly: bool = False
+    began: float = msgspec.field(default_factory=time.monotonic)
+
+    @property
+    def id(self) -> str:
+        """The job's id as text; empty in a plain call."""
+        return self.job.text
+
+    @property
+    def raw_id(self) -> bytes:
+        """The job's id as Redis has it."""
+        return self.job.id
+
+    @property
+    def task(self) -> str:
+        """Name of the task."""
+        return self.job.task
+
+    @property
+    def args(self) -> list[Any]:
+        """Positional arguments."""
+        return self.job.args
+
+    @property
+    def kwargs(self) -> dict[str, Any]:
+        """Keyword arguments."""
+        return self.job.kwargs
+
+    @property
+    def queue(self) -> str:
+        """Queue in which the job waited."""
+        return self.job.queue
+
+    @property
+    def priority(self) -> int:
+        """0 (lowest) to 9 (highest)."""
+        return self.job.priority
+
+    @property
+    def headers(self) -> dict[str, Any]:
+        """What the caller gave as ``headers``."""
+        headers: dict[str, Any] = self.job.options.get("headers") or {}
+        return headers
+
+    @property
+    def schedule(self) -> str | None:
+        """Name of the schedule that made the job, or None."""
+        return self.job.schedule
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether the job makes up for a fire time that had been missed."""
+        return bool(self.job.options.get("caught_up"))
+
+    @property
+    def eta(self) -> datetime | None:
+        """The earliest instant that the caller asked for."""
+        return self._moment("eta")
+
+    @property
+    def expires(self) -> datetime | None:
+        """The instant after which the job would not have started any more."""
+        return self._moment("expires")
+
+    @property
+    def scheduled_for(self) -> datetime | None:
+        """The fire time of a schedule's job, else the ``eta``; in UTC."""
+        if self.job.nominal_ms is not None:
+            return moment_of(self.job.nominal_ms)
+        return self.eta
+
+    @property
+    def server_now_ms(self) -> int:
+        """
+        The server's clock, UTC ms, as far as it is known here: never ahead of it by itself.
+
+        The fencing token is the server's time in µs at the moment of the take.
+        """
+        return self.fence // 1000 + int((time.monotonic() - self.began) * 1000)
+
+    def _moment(self, option: str) -> datetime | None:
+        ms = self.job.options.get(option)
+        return moment_of(ms) if isinstance(ms, int) else None
+
+
+#: The request that runs in this thread or coroutine.
+_current: ContextVar[JobRequest | None] = ContextVar("beatline_current_job", default=None)
+
+
+def current_job() -> JobRequest | None:
+    """The job that runs here, or None outside of one."""
+    return _current.get()
+
+
+class Entered:
+    """The context in which `current_job` answers with a given request."""
+
+    __slots__ = ("_request", "_token")
+
+    def __init__(self, request: JobRequest) -> None:
+        self._request = request
+        self._token: Token[JobRequest | None] | None = None
+
+    def __enter__(self) -> JobRequest:
+        self._token = _current.set(self._request)
+        return self._request
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._token is not None:
+            _current.reset(self._token)
+
+
+def enter_job(request: JobRequest) -> Entered:
+    """A context in which ``current_job()`` is this request; for whoever runs a job's body."""
+    return Entered(request)
+
+
+def request_for(
+    job: Job, delivery: Delivery, *, worker: str = "", hostname: str = ""
+) -> JobRequest:
+    """
+    The request of a delivery.
+
+    Args:
+        job: The decoded record.
+        delivery: The handing-over.
+        worker: Id of the worker.
+        hostname: Machine that it runs on.
+    """
+    return JobRequest(
+        job,
+        retries=delivery.attempts,
+        delivery=delivery.deliveries + 1,
+        fence=delivery.fence,
+        worker=worker,
+        hostname=hostname,
+    )
+
+
+def direct_call(task: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> JobRequest:
+    """What ``self.request`` is in a plain call of a task."""
+    job = Job(b"", task, list(args), kwargs, queue="", priority=0)
+    return JobRequest(job, called_directly=True)

@@ -1,0 +1,285 @@
+"""
+The result of a job, for whoever sent it or knows its id.
+
+``get`` waits until it is told: the worker's settlement publishes on the job's own channel. It
+subscribes first, then looks, then waits, so that an end between the two is not missed.
+
+What happens when Redis is gone: waiting goes on, and looks again as soon as there is a
+connection; ``timeout`` bounds it. Whoever looks without waiting (``state``, ``ready`` …) gets
+`NotSent` within ``call_timeout``.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar
+
+from beatline.answers import CancelAnswer
+from beatline.errors import (
+    BeatlineError,
+    JobCancelled,
+    JobDead,
+    JobExpired,
+    JobFailed,
+    JobLost,
+    ResultTimeout,
+    UnknownJob,
+)
+from beatline.ids import id_from_text, id_text, partition_of
+from beatline.notices import await_notice
+from beatline.outcome import Outcome
+from beatline.settings import Duration
+from beatline.states import JobState
+from beatline.store.reading import forget_result, look
+from beatline.store.views import JobView
+from beatline.units import duration_ms, duration_text
+
+if TYPE_CHECKING:
+    from beatline.app import App
+
+R_co = TypeVar("R_co", covariant=True)
+
+
+class AsyncResult(Generic[R_co]):
+    """
+    A job's result.
+
+    Args:
+        id: The job, as text.
+        app: The app that the job belongs to.
+
+    Attributes:
+        is_duplicate: The ``task_id`` was taken: this is the job that has it, and none was made.
+
+    Raises:
+        InvalidTaskId: The text cannot be an id.
+    """
+
+    __slots__ = ("_app", "_ignores_result", "_outcome", "_raw_id", "is_duplicate")
+
+    def __init__(self, id: str, app: App) -> None:  # noqa: A002 - Celery's name
+        self._app = app
+        self._raw_id = id_from_text(id)
+        self._ignores_result = False
+        self._outcome: Outcome | None = None
+        self.is_duplicate = False
+
+    @classmethod
+    def of(cls, app: App, raw_id: bytes, *, ignores_result: bool = False) -> Self:
+        """The result of a job whose id is known as Redis has it."""
+        result = cls.__new__(cls)
+        result._app = app
+        result._raw_id = raw_id
+        result._ignores_result = ignores_result
+        result._outcome = None
+        result.is_duplicate = False
+        return result
+
+    @property
+    def id(self) -> str:
+        """The job, as text."""
+        return id_text(self._raw_id)
+
+    # --- waiting --------------------------------------------------------------------------------
+
+    def get(self, timeout: Duration | None = None, *, propagate: bool = True) -> R_co:
+        """
+        Wait for the job's end; what the task returned.
+
+        A job that this process sent with ``ignore_result`` leaves nothing: None, at once.
+
+        Args:
+            timeout: Longest wait; None waits without limit, 0 only looks.
+            propagate: Raise what the task raised; False returns the exception instead.
+
+        Raises:
+            ResultTimeout: The job did not end in time.
+            Exception: What the task raised, with the worker's traceback as a note; `JobFailed`
+                where its class is not known here.
+            JobCancelled: The job was cancelled; `JobExpired`, `JobLost`, `JobDead` likewise.
+            UnknownJob: No job of this id is known; it never waits for one.
+        """
+        if self._ignores_result:
+            return None  # type: ignore[return-value]  # as in Celery
+        limit_s = None if timeout is None else duration_ms(timeout, "timeout") / 1000
+        outcome = self._outcome or self._wait(limit_s)
+        failure = self._failure_of(outcome)
+        if failure is None:
+            value: R_co = outcome.value
+            return value
+        if propagate:
+            raise failure.with_traceback(None)
+        return failure  # type: ignore[return-value]  # asked for by propagate=False
+
+    def wait(self, timeout: Duration | None = None, *, propagate: bool = True) -> R_co:
+        """As `get`."""
+        return self.get(timeout, propagate=propagate)
+
+    def _wait(self, limit_s: float | None) -> Outcome:
+        begun = time.monotonic()
+        found = await_notice(self._app, self._channel(), self._look_for_end, limit_s)
+        if found is not None:
+            return found
+        waited = duration_text(int((time.monotonic() - begun) * 1000))
+        raise ResultTimeout(
+            f"job {self.id} has not ended after {waited}",
+            remedy="wait longer, or see `sched jobs show` what it does",
+        )
+
+    def _look_for_end(self, limit_s: float | None) -> Outcome | None:
+        view = self.view(limit_s)
+        if view.state is JobState.UNKNOWN:
+            raise UnknownJob(
+                f"no job {self.id} is known in namespace {self._app.settings.namespace!r}",
+                remedy="it never existed, its result was forgotten or not kept (ignore_result)",
+            )
+        return self._note(view)
+
+    def _note(self, view: JobView) -> Outcome | None:
+        """The outcome behind a look, kept for the next time."""
+        outcome = view.outcome
+        if outcome is None:
+            return None
+        if outcome.error is not None and outcome.traceback:
+            outcome.error.add_note(f"Traceback of the worker:\n{outcome.traceback}")
+        self._outcome = outcome
+        return outcome
+
+    # --- looking --------------------------------------------------------------------------------
+
+    def view(self, limit_s: float | None = None) -> JobView:
+        """
+        All that Redis knows of the job now.
+
+        Args:
+            limit_s: Longest wait for a server that does not answer, at least half a second and
+                at most ``call_timeout``.
+        """
+        longest_s = self._app.settings.call_timeout_ms / 1000
+        (view,) = self._app.sender().ask(
+            lambda connection: look(connection, self._prefix(), [self._raw_id]),
+            longest_s if limit_s is None else min(max(limit_s, 0.5), longest_s),
+        )
+        return view
+
+    @property
+    def state(self) -> JobState:
+        """Where the job is now; UNKNOWN for an id that Redis does not know."""
+        if self._outcome is not None:
+            return self._outcome.state
+        view = self.view()
+        self._note(view)
+        return view.state
+
+    @property
+    def status(self) -> JobState:
+        """As `state`: Celery's other name for it."""
+        return self.state
+
+    def ready(self) -> bool:
+        """Whether the job has ended."""
+        return self.state.is_final
+
+    def successful(self) -> bool:
+        """Whether the task returned."""
+        return self.state is JobState.SUCCESS
+
+    def failed(self) -> bool:
+        """Whether the task raised, ran past its time limit, or ran out of retries."""
+        return self.state is JobState.FAILURE
+
+    @property
+    def result(self) -> R_co | BaseException | None:
+        """What the task returned, or the exception of its end; None while it has not ended."""
+        if not self.state.is_final or self._outcome is None:
+            return None
+        value: R_co = self._outcome.value
+        return self._failure_of(self._outcome) or value
+
+    @property
+    def info(self) -> R_co | BaseException | None:
+        """As `result`: Celery's other name for it."""
+        return self.result
+
+    @property
+    def traceback(self) -> str | None:
+        """The worker's traceback of a failed job, else None."""
+        if not self.state.is_final or self._outcome is None:
+            return None
+        return self._outcome.traceback or None
+
+    # --- acting ---------------------------------------------------------------------------------
+
+    def cancel(self, *, terminate: bool = False) -> CancelAnswer:
+        """
+        Remove the job before it starts, or have it stopped where it runs.
+
+        Args:
+            terminate: Kill the process of a running job, instead of raising in its body.
+
+        Returns:
+            ``Cancelled`` (true) | ``AlreadyRunning`` | ``AlreadyDone`` | ``Unknown`` (false).
+        """
+        return self._app.jobs.cancel(self.id, terminate=terminate)
+
+    def revoke(self, *, terminate: bool = False) -> CancelAnswer:
+        """As `cancel`: Celery's name for it."""
+        return self.cancel(terminate=terminate)
+
+    def forget(self) -> None:
+        """
+        Remove the kept result; the job is UNKNOWN afterwards.
+
+        A ``task_id`` of your own is free again. A job that has not ended is left as it is.
+        """
+        self._app.sender().ask(
+            lambda connection: forget_result(connection, self._prefix(), self._raw_id)
+        )
+        self._outcome = None
+
+    def _failure_of(self, outcome: Outcome) -> BaseException | None:
+        if outcome.state is JobState.SUCCESS:
+            return None
+        if outcome.state is JobState.FAILURE:
+            return outcome.error or JobFailed(
+                f"job {self.id} failed, and nothing more was kept of it",
+                traceback=outcome.traceback,
+            )
+        kind, ending, remedy = _ENDINGS[outcome.state]
+        reason = str((outcome.forensics or {}).get("reason", ""))
+        told = f"{ending}: {reason}" if reason else ending
+        return kind(f"job {self.id} {told}", remedy=remedy)
+
+    def _prefix(self) -> bytes:
+        prefixes = self._app.sender().prefixes
+        return prefixes[partition_of(self._raw_id, len(prefixes))]
+
+    def _channel(self) -> bytes:
+        return self._prefix() + b"done:" + self._raw_id
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, AsyncResult):
+            return NotImplemented
+        return self._raw_id == other._raw_id and self._app is other._app
+
+    def __hash__(self) -> int:
+        return hash(self._raw_id)
+
+    def __repr__(self) -> str:
+        return f"<AsyncResult {self.id}>"
+
+    def __str__(self) -> str:
+        return self.id
+
+
+#: Final state without a value -> error, what happened, remedy.
+_ENDINGS: Final[dict[JobState, tuple[type[BeatlineError], str, str]]] = {
+    JobState.CANCELLED: (JobCancelled, "was cancelled", ""),
+    JobState.EXPIRED: (JobExpired, "had not started when it expired", "see `expires`"),
+    JobState.LOST: (
+        JobLost,
+        "may have run: its worker vanished, and it must not run twice",
+        "see what it has done, and send it again if need be",
+    ),
+    JobState.DEAD: (JobDead, "is a dead letter", "see `sched dead show`, then revive or drop it"),
+}

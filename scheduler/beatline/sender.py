@@ -1,0 +1,306 @@
+"""
+Sending jobs: numbered calls on a connection that one thread holds.
+
+A call whose reply was lost is sent again with the same number, so that it has one effect at
+most. What cannot be known is said: `Uncertain` where a request may have arrived, `NotSent` where
+certainly none has.
+
+What happens when Redis is gone: the call is repeated on new connections until
+``call_timeout`` has passed, then it raises. It never hangs. A process that forked has a sender
+of its own; so has each thread.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, NoReturn, TypeVar
+
+from redis.exceptions import NoScriptError, ResponseError
+
+from beatline.durability import check_durability, wait_for_copies
+from beatline.errors import BeatlineError, NotSent, RedisUnavailable, ServerRefused, Uncertain
+from beatline.ids import id_text
+from beatline.keys import prefix
+from beatline.line import Line
+from beatline.routing import Durability
+from beatline.settings import Settings
+from beatline.store.enqueuing import Enqueued, pack_enqueue, read_enqueued
+from beatline.wire.connection import LOST, Endpoint, HeldConnection
+from beatline.wire.refusals import PASSING, REMEDIES, refusal_code
+from beatline.wire.scripts import script
+
+T = TypeVar("T")
+
+#: (id, due, record) of one job.
+Posting = tuple[bytes, str, bytes]
+
+#: First pause between two attempts, seconds, and the longest.
+_FIRST_PAUSE_S: Final = 0.02
+_LONGEST_PAUSE_S: Final = 0.5
+#: A connection that rested so long is looked at before it is used, seconds: a server that has
+#: closed it meanwhile would leave us uncertain without need.
+_REST_S: Final = 1.0
+#: The server forgets a call's number after one to two hours; repeating it is refused earlier.
+_REPEATABLE_S: Final = 3_000.0
+#: A clock that was read so long ago is read again, seconds: the server's may have been set.
+_CLOCK_AGE_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """
+    One numbered call.
+
+    Attributes:
+        packed: Its bytes.
+        ids: Ids of its jobs.
+        durability: How far it must get.
+        made: ``time.monotonic()`` when it was made.
+    """
+
+    packed: bytes
+    ids: tuple[bytes, ...]
+    durability: Durability | None
+    made: float
+
+
+class Sender:
+    """
+    One thread's way to Redis: enqueues by numbered calls, and asks questions.
+
+    Args:
+        endpoint: Where Redis is.
+        settings: Namespace, partitions and timeouts.
+        of_this_thread: The sender of whatever thread calls it; repeats may be made anywhere.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, settings: Settings, of_this_thread: Callable[[], Sender]
+    ) -> None:
+        self.settings = settings
+        self._of_this_thread = of_this_thread
+        self.pid = os.getpid()
+        self.prefixes = [prefix(settings.namespace, p) for p in range(settings.partitions)]
+        self.endpoint = endpoint
+        self._connection = Line(endpoint)
+        self._timeout_s = settings.call_timeout_ms / 1000
+        self._name = os.urandom(8)
+        self._number = 0
+        self._turn = random.randrange(settings.partitions)
+        #: Between sending and the end of receiving: an exception of a signal leaves it true.
+        self._is_open = False
+        self._used_at = 0.0
+        #: The server's clock in ms, as text, and ``time.monotonic()`` when it was told.
+        self._clock: tuple[bytes | int, float] = (0, float("-inf"))
+
+    def next_partition(self) -> int:
+        """The partition of the next new job: they take turns."""
+        if len(self.prefixes) == 1:
+            return 0
+        self._turn = (self._turn + 1) % len(self.prefixes)
+        return self._turn
+
+    def enqueue(
+        self,
+        partition: int,
+        jobs: Sequence[Posting],
+        *,
+        check: bool = False,
+        durability: Durability | None = None,
+    ) -> Enqueued:
+        """
+        Enqueue jobs of one partition: all of them, or none.
+
+        Args:
+            partition: Where they go.
+            jobs: What goes.
+            check: Their ids are a caller's own, and may be taken.
+            durability: How far they must get before this returns.
+
+        Raises:
+            NotSent: Nothing was enqueued (`ServerRefused`: the server said no).
+            Uncertain: The reply was lost; ``repeat()`` finds out.
+            NotDurable: Enqueued, but not on as many copies as asked.
+        """
+        self._number += 1
+        packed = pack_enqueue(self.prefixes[partition], self._name, self._number, jobs, check)
+        call = Call(packed, tuple(job[0] for job in jobs), durability, time.monotonic())
+        return self.carry_out(call)
+
+    def carry_out(self, call: Call) -> Enqueued:
+        """Send a call until it is answered or its time is over."""
+        if call.durability == "fsync":
+            self.ask(check_durability)
+        return self._until_answered(lambda: self._attempt(call), call)
+
+    def ask(self, question: Callable[[HeldConnection], T], timeout_s: float | None = None) -> T:
+        """
+        The answer to something that may be asked twice, such as a look or a cancel.
+
+        Raises:
+            NotSent: No answer within ``call_timeout``, or the server said no.
+        """
+
+        def attempt() -> T:
+            return question(self._connection)
+
+        return self._until_answered(attempt, None, timeout_s)
+
+    def server_now_ms(self) -> int:
+        """The server's clock, UTC ms, carried on by our own monotonic one."""
+        told, at = self._clock
+        if time.monotonic() - at > _CLOCK_AGE_S:
+            seconds, micros = self.ask(lambda connection: connection.call("TIME"))
+            told, at = int(seconds) * 1000 + int(micros) // 1000, time.monotonic()
+            self._clock = (told, at)
+        return int(told) + int((time.monotonic() - at) * 1000)
+
+    def open(self) -> None:
+        """
+        Connect now, without a second attempt.
+
+        Raises:
+            NotSent: No server accepts connections there (`ServerRefused`: it refuses us).
+        """
+        try:
+            self._connection.connect()
+        except NotSent as error:
+            code = _code_of(error)
+            if code not in PASSING:
+                self._give_up(error, code or "", None, lost=False)
+
+    def close(self) -> None:
+        """Close the connection; the next call opens another."""
+        self._connection.close()
+
+    def _attempt(self, call: Call) -> Enqueued:
+        connection = self._connection
+        connection.send(call.packed)
+        try:
+            reply = connection.receive()
+        except NoScriptError:
+            # NOSCRIPT proves that nothing was run.
+            connection.call("SCRIPT", "LOAD", script("enqueue").source)
+            connection.send(call.packed)
+            reply = connection.receive()
+        if call.durability:
+            wait_for_copies(connection, call.durability, call.ids, self.endpoint.reply_timeout_ms)
+        self._clock = (reply[2], time.monotonic())
+        return read_enqueued(reply)
+
+    def _until_answered(
+        self, attempt: Callable[[], T], call: Call | None, timeout_s: float | None = None
+    ) -> T:
+        begun = time.monotonic()
+        if self._is_open or begun - self._used_at > _REST_S:
+            self._look_at_connection()
+        deadline = begun + (self._timeout_s if timeout_s is None else timeout_s)
+        pause_s, lost, reason = _FIRST_PAUSE_S, False, ""
+        failure: BaseException
+        while True:
+            self._is_open = True
+            try:
+                answer = attempt()
+            except (NotSent, ResponseError, *LOST) as error:
+                self._is_open = False
+                failure = error
+                code = _code_of(error)
+                if code is None:
+                    lost = lost or not isinstance(error, NotSent)
+                elif code not in PASSING:
+                    self._give_up(error, code, call, lost=lost)
+                self._connection.close()
+                reason = code or ""
+            except BeatlineError:
+                # The answer was read to its end.
+                self._is_open = False
+                raise
+            else:
+                self._is_open = False
+                self._used_at = time.monotonic()
+                if self._connection.endpoint is not self.endpoint:
+                    self._restore_waits()
+                return answer
+            remaining_s = deadline - time.monotonic()
+            if remaining_s <= pause_s:
+                self._give_up(failure, reason, call, lost=lost)
+            time.sleep(pause_s * random.uniform(0.5, 1.0))
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            self._shorten_waits(deadline - time.monotonic())
+
+    def _look_at_connection(self) -> None:
+        """Drop a connection that was left in the middle of a call, or that the server closed."""
+        if self._is_open or self._connection.is_stale():
+            self._connection.close()
+        self._is_open = False
+
+    def _shorten_waits(self, remaining_s: float) -> None:
+        most_ms = max(int(remaining_s * 1000), 1)
+        self._connection.endpoint = replace(
+            self.endpoint,
+            connect_timeout_ms=min(self.endpoint.connect_timeout_ms, most_ms),
+            reply_timeout_ms=min(self.endpoint.reply_timeout_ms, most_ms),
+        )
+
+    def _restore_waits(self) -> None:
+        if self._connection.endpoint != self.endpoint:
+            # Its socket has the short timeouts of the last attempts.
+            self._connection.close()
+        self._connection.endpoint = self.endpoint
+
+    def _give_up(
+        self, error: BaseException, code: str, call: Call | None, *, lost: bool
+    ) -> NoReturn:
+        self._restore_waits()
+        where = self.endpoint.safe_url
+        if lost and call is not None:
+            # What is sent from here on has another sender's name, so that the numbers of this
+            # call remain the last ones of the old name: `repeat` can always be decided.
+            self._name, self._number = os.urandom(8), 0
+            raise Uncertain(
+                f"no reply from Redis at {where}: {_described(call.ids)} may be enqueued or not",
+                task_ids=[id_text(raw) for raw in call.ids],
+                repeat=lambda: self._of_this_thread().repeat(call),
+                remedy="call repeat() of this error: it makes at most one job",
+            ) from error
+        if code:
+            raise ServerRefused(
+                f"Redis at {where} refused: {error}",
+                code=code,
+                remedy=REMEDIES.get(code, "see the server's log"),
+            ) from error
+        if isinstance(error, NotSent):
+            raise error
+        raise NotSent(
+            f"no reply from Redis at {where}: {error}",
+            remedy="see whether the server is up and reachable",
+        ) from error
+
+    def repeat(self, call: Call) -> Enqueued:
+        """
+        Send a call again whose reply was lost, whoever sent it first.
+
+        Raises:
+            RedisUnavailable: Too late: the server may have forgotten its number.
+        """
+        if time.monotonic() - call.made > _REPEATABLE_S:
+            raise RedisUnavailable(
+                f"{_described(call.ids)}: too late to repeat the call",
+                remedy="look the job up by its id: app.jobs.get(id)",
+            )
+        return self.carry_out(call)
+
+
+def _code_of(error: BaseException) -> str | None:
+    """The word of the server's refusal; it may lie behind a connection that was not made."""
+    if isinstance(error, NotSent):
+        return refusal_code(error.__cause__) if error.__cause__ is not None else None
+    return refusal_code(error)
+
+
+def _described(ids: Sequence[bytes]) -> str:
+    return f"job {id_text(ids[0])}" if len(ids) == 1 else f"{len(ids)} jobs"
