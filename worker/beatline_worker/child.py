@@ -165,6 +165,7 @@ class Child:
             return self._executor.cancelled(run, now_ms)
         started = time.monotonic_ns()
         row.describe(started, run.job.task, run.soft_ms, run.hard_ms)
+        row.isolated = int(run.task.options.isolation == "kill")
         self._in_body = run
         settlement = self._executor.run(run, now_ms)
         self._in_body = None

@@ -15,7 +15,9 @@ from __future__ import annotations
 
 import logging
 import random
+import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -77,6 +79,13 @@ class LeaseKeeper:
         self._thread = threading.Thread(target=self._keep, name="lease-keeper", daemon=True)
         self._beats = 0
         self._generation = 0
+        #: When the last renewal that was answered was sent; it runs on while the machine sleeps.
+        self._renewed_ns = awake_or_not_ns()
+
+    @property
+    def has_run_out_here(self) -> bool:
+        """Whether the lease may be over by our own clock: a whole one since the last renewal."""
+        return awake_or_not_ns() - self._renewed_ns > self._lease_ms * 1_000_000
 
     def start(self) -> None:
         """Start the thread."""
@@ -102,6 +111,7 @@ class LeaseKeeper:
 
     def _beat(self) -> None:
         self._connection.connect()
+        sent_ns = awake_or_not_ns()
         compare = self._connection.generation != self._generation or not (
             self._beats % COMPARE_EVERY
         )
@@ -110,4 +120,12 @@ class LeaseKeeper:
             renewal = renew(self._connection, key_prefix, self._worker, self._lease_ms, held)
             self._report(Heartbeat(partition, renewal, compare))
         self._generation = self._connection.generation
+        self._renewed_ns = sent_ns
         self._beats += 1
+
+
+def awake_or_not_ns() -> int:
+    """A monotonic clock that counts the time in which the machine was suspended."""
+    if sys.platform == "linux":
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    return time.monotonic_ns()

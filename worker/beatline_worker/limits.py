@@ -18,6 +18,10 @@ from beatline_worker.table import NO_LIMIT
 OVERSTAY_MS: Final = 100.0
 
 
+#: Verdicts of children that have been killed already.
+KILLED: Final = frozenset({"time_limit", "cancelled", "cold", "struck", "stray", "isolated"})
+
+
 class Action(StrEnum):
     """What to do with a child now."""
 
@@ -27,20 +31,32 @@ class Action(StrEnum):
     INTERRUPT = "interrupt"
     #: Kill the child: its job ran past the hard limit.
     KILL = "kill"
+    #: Kill the child: its job must not overlap with a redelivery, and the lease may be over.
+    ISOLATE = "isolate"
     #: Give back what the child holds and has not started.
     GIVE_BACK = "give_back"
 
 
-def due_action(child: ChildState, now_ns: int) -> Action:
-    """The one thing that is due for a child."""
+def due_action(child: ChildState, now_ns: int, *, lease_is_over: bool = False) -> Action:
+    """
+    The one thing that is due for a child.
+
+    Args:
+        child: Which.
+        now_ns: Monotonic time.
+        lease_is_over: Whether the worker's lease has run out by its own clock; that concerns
+            only jobs of tasks with ``isolation="kill"`` (R14).
+    """
     row = child.row
     fence = row.current
-    if fence == 0 or child.verdict in ("time_limit", "cancelled", "cold", "struck", "stray"):
+    if fence == 0 or child.verdict in KILLED:
         return Action.NONE
     ran_ms = (now_ns - row.started_ns) / 1e6
     hard_ms, soft_ms = row.hard_ms, row.soft_ms
     if fence != row.current:
         return Action.NONE  # the next job has begun while we read
+    if lease_is_over and row.isolated:
+        return Action.ISOLATE
     if hard_ms and ran_ms > hard_ms:
         return Action.KILL
     if soft_ms and ran_ms > soft_ms and child.interrupted != fence:

@@ -38,7 +38,7 @@ class ChildState:
         pid: 0 until it has been forked.
         forked_ns: Monotonic time of the fork.
         verdict: Why we killed it or told it to stop: ``time_limit``, ``cancelled``, ``cold``,
-            ``recycle``, ``struck``, ``stray``; empty where it ends by itself.
+            ``struck``, ``stray``, ``isolated``; empty where it ends by itself.
         verdict_fence: The delivery that the verdict is about.
         interrupted: Fence of the job that was last interrupted.
         gives_back: Whether a give-back is under way.

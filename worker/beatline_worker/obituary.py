@@ -23,7 +23,7 @@ from beatline_worker.nursery import Ended
 from beatline_worker.options import EXIT_DESYNCHRONISED
 
 #: Verdicts under which the running job is not charged with the death.
-_UNCHARGED = frozenset({"cold", "recycle", "struck"})
+_UNCHARGED = frozenset({"cold", "struck", "isolated"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -260,7 +260,8 @@ class Supervisor:
             return
         if self._stopping and time.monotonic() >= self._kill_at:
             self._warden.kill_all("cold")
-        for child in self._warden.enforce_limits(now_ns):
+        over = self._keeper is not None and self._keeper.has_run_out_here
+        for child in self._warden.enforce_limits(now_ns, lease_is_over=over):
             books.give_back(child)
         if self._options.max_memory_per_child and self._ticks % _MEMORY_TICKS == 0:
             self._warden.recycle_larger_than(self._options.max_memory_per_child)

@@ -40,6 +40,7 @@ _NUMBERS: Final = {
     "round_ns": 48,  # monotonic time of its last successful call to Redis
     "outbox": 56,  # bytes used in the outbox
     "ready": 64,  # 1 once the child takes jobs
+    "isolated": 72,  # 1: the running job must not outlive the lease
     # written by the supervisor
     "limit": 128,  # the child starts nothing beyond this fence
     "stop": 136,  # 1: finish the current job, then exit
@@ -91,6 +92,7 @@ class Row:
     round_ns = _number(_NUMBERS["round_ns"])
     outbox_length = _number(_NUMBERS["outbox"])
     ready = _number(_NUMBERS["ready"])
+    isolated = _number(_NUMBERS["isolated"])
     limit = _number(_NUMBERS["limit"])
     stop = _number(_NUMBERS["stop"])
     interrupt = _number(_NUMBERS["interrupt"])

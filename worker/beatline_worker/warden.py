@@ -29,15 +29,17 @@ class Warden:
     def __init__(self, children: dict[int, ChildState]) -> None:
         self._children = children
 
-    def enforce_limits(self, now_ns: int) -> list[ChildState]:
+    def enforce_limits(self, now_ns: int, *, lease_is_over: bool) -> list[ChildState]:
         """Interrupt and kill what is over its limits; the children that should give back."""
         overstaying: list[ChildState] = []
         for child in self._children.values():
-            action = due_action(child, now_ns)
+            action = due_action(child, now_ns, lease_is_over=lease_is_over)
             if action is Action.INTERRUPT:
                 self._interrupt(child, child.row.current, INTERRUPT_SOFT_LIMIT)
             elif action is Action.KILL:
                 self._condemn(child, "time_limit", child.row.current)
+            elif action is Action.ISOLATE:
+                self._condemn(child, "isolated", child.row.current)
             elif action is Action.GIVE_BACK:
                 overstaying.append(child)
         return overstaying
