@@ -26,14 +26,15 @@ class AnyOf(Trigger):
     """
 
     def __init__(self, triggers: Sequence[Trigger], timezone: str | None = None) -> None:
-        self.members: tuple[Trigger, ...] = ()
+        members: list[Trigger] = []
         for trigger in triggers:
-            self.members += trigger.members if isinstance(trigger, AnyOf) else (trigger,)
-        if not 1 <= len(self.members) <= _MAX_MEMBERS:
+            members.extend(trigger.members if isinstance(trigger, AnyOf) else (trigger,))
+        if not 1 <= len(members) <= _MAX_MEMBERS:
             raise InvalidTrigger(
-                f"any has {len(self.members)} triggers", remedy=f"list 1 to {_MAX_MEMBERS}"
+                f"any has {len(members)} triggers", remedy=f"list 1 to {_MAX_MEMBERS}"
             )
-        self.timezone = timezone or self.members[0].timezone
+        self.members: tuple[Trigger, ...] = tuple(members)
+        self.timezone = timezone or members[0].timezone
 
     def next_ms(self, after_ms: int) -> int | None:
         """The earliest fire time of a member strictly after an instant, UTC milliseconds."""

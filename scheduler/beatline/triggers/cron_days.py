@@ -20,7 +20,7 @@ from beatline.triggers.cron_fields import Field
 
 _DAY_S = 86_400
 #: Years that croniter looks ahead. 29 February on one weekday comes after 40 years at the latest
-#: (2072 to 2112, as 2100 is no leap year), and nothing that comes at all comes more seldom.
+#: (Sunday 2088 to 2128, as 2100 is no leap year), and nothing that comes at all comes more seldom.
 _YEARS_AHEAD = 50
 #: Days since 1970 at which the search for a first match begins: 1 January 2000.
 _PROBE_DAY = 10_957

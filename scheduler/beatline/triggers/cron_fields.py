@@ -260,6 +260,8 @@ def _item_remedy(kind: FieldKind, item: str) -> str:
         return 'only "L" alone, the last day of the month, is known'
     if item.upper().endswith("W"):
         return 'the nearest weekday ("W") is not known; "1-5" in the last field is Monday to Friday'
+    if "#" in item:
+        return 'only one weekday takes "#", in the last field: "mon#2" is the second Monday'
     if item == "?":
         return '"?" may stand alone in a day field; write "*"'
     close = difflib.get_close_matches(item.lower()[:3], kind.names, n=1)

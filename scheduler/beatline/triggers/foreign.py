@@ -12,13 +12,14 @@ from __future__ import annotations
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from beatline.errors import InvalidTrigger
 from beatline.triggers.every import Every
+from beatline.triggers.placing import FIRST_S, LAST_S
 from beatline.triggers.reading import moment_text, read_moment_ms
 from beatline.triggers.trigger import Trigger
 from beatline.triggers.zones import zone
@@ -46,12 +47,12 @@ class At(Trigger):
     def __init__(self, moment: str | datetime, timezone: str = "UTC") -> None:
         self.timezone = timezone
         self.at_ms = read_moment_ms(moment, "at", zone(timezone))
-        self._trigger = DateTrigger(moment_of(self.at_ms), timezone=UTC)
+        self._trigger: Any = DateTrigger(moment_of(self.at_ms), timezone=UTC)
 
     def next_ms(self, after_ms: int) -> int | None:
         """The moment, if it lies strictly after an instant; both UTC milliseconds."""
-        run_date = self._trigger.get_next_fire_time(None, None)
-        at_ms = instant_ms(run_date)
+        # The trigger answers with its one moment, whatever has passed; the comparison is ours.
+        at_ms = instant_ms(self._trigger.get_next_fire_time(None, None))
         return at_ms if at_ms > after_ms else None
 
     def spec(self) -> dict[str, Any]:
@@ -120,7 +121,9 @@ class ForeignTrigger(Trigger):
             reason is logged and kept in ``fault``.
         """
         previous: datetime | None = None
-        now = moment_of(after_ms + 1)
+        if after_ms >= LAST_S * 1000:
+            return None
+        now = moment_of(max(after_ms + 1, FIRST_S * 1000))
         for _ in range(_MAX_ANSWERS):
             try:
                 answer = self.source.get_next_fire_time(previous, now)
@@ -198,10 +201,10 @@ def adopt_trigger(source: FireTimeSource, reference: str | None = None) -> Trigg
     """
     if isinstance(source, Trigger):
         return source
-    known: Any = source
-    if type(known) is DateTrigger:
+    known = cast("Any", source)
+    if type(source) is DateTrigger:
         return At(known.run_date)
-    if type(known) is IntervalTrigger and not known.jitter and known.end_date is None:
+    if type(source) is IntervalTrigger and not known.jitter and known.end_date is None:
         return Every(known.interval, anchor=known.start_date)
     return ForeignTrigger(source, reference)
 

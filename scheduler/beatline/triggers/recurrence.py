@@ -23,7 +23,6 @@ from beatline.triggers.rrule_text import (
     DAILY,
     HOURLY,
     MINUTELY,
-    MONTHLY,
     SECONDLY,
     WEEKLY,
     YEARLY,
@@ -35,10 +34,6 @@ from beatline.triggers.zones import zone
 
 #: Seconds per step of the frequencies that have steps of one length.
 _STEP_S = {WEEKLY: 604_800, DAILY: 86_400, HOURLY: 3_600, MINUTELY: 60, SECONDLY: 1}
-#: Years to look ahead for the next instant; multiplied where one step is several years.
-_YEARS_AHEAD = 50
-#: Years that the instants of a COUNT may span.
-_COUNT_YEARS = 400
 #: Instants that are skipped one by one before the iteration is set up anew, nearer.
 _STRIDE = 200
 
@@ -111,6 +106,7 @@ class _WallTimes:
 
     dateutil can only iterate from a start. So the start is moved near to what is asked for, by
     whole steps, and the iteration is kept for the next question, which is mostly the next one.
+    dateutil looks for a match up to the year 9999, so that rules without any are refused before.
     """
 
     def __init__(self, rule: Recurrence) -> None:
@@ -156,14 +152,7 @@ class _WallTimes:
 
     def _iterate_from(self, wall_s: int) -> Iterator[datetime]:
         start = self._moved_start(max(wall_s, self._start_s))
-        arguments = self._rule.arguments
-        years = _YEARS_AHEAD
-        if arguments["freq"] == YEARLY:
-            years *= arguments["interval"]
-        elif arguments["freq"] == MONTHLY:
-            years *= 1 + arguments["interval"] // 12
-        ahead = datetime_of_wall(min(max(wall_s, self._start_s) + years * 31_557_600, LAST_S))
-        rule = rrule(dtstart=start, until=ahead, **arguments)
+        rule = rrule(dtstart=start, **self._rule.arguments)
         return (moment for moment in rule if moment >= self._rule.start)
 
     def _moved_start(self, wall_s: int) -> datetime:
@@ -185,9 +174,7 @@ class _WallTimes:
         return datetime(year, month + 1, 1)  # noqa: DTZ001 - wall time has no zone
 
     def _count_out(self, count: int) -> tuple[int, ...]:
-        start = self._rule.start
-        last = start.replace(year=min(start.year + _COUNT_YEARS, 9990), day=1)
-        rule = rrule(dtstart=start, until=last, **self._rule.arguments)
+        rule = rrule(dtstart=self._rule.start, **self._rule.arguments)
         walls = (wall_of(moment) for moment in islice(rule, count))
         return tuple(wall for wall in walls if wall not in self._rule.excluded)
 

@@ -9,6 +9,7 @@ is read here, and everything that dateutil would only guess is made explicit.
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -165,6 +166,7 @@ def _recurrence(
             ]
     if "BYDAY" in parts:
         arguments["byweekday"] = [_weekday(word, frequency) for word in parts["BYDAY"].split(",")]
+    _check_parts(rule, arguments, frequency)
     _make_explicit(arguments, frequency, start)
     filters_days = any(keyword in arguments for keyword in _DAY_FILTERS)
     if frequency == SECONDLY and filters_days:
@@ -174,6 +176,7 @@ def _recurrence(
         )
     if frequency > DAILY and filters_days:
         _step_by_days(rule, arguments, frequency, start)
+    _check_days(rule, arguments, start)
     count = _number(parts["COUNT"], "COUNT", 1, _MAX_COUNT) if "COUNT" in parts else None
     until = _read_moment(parts["UNTIL"], "UNTIL", zone) if "UNTIL" in parts else None
     if count is not None and until is not None:
@@ -181,6 +184,45 @@ def _recurrence(
             f"recurrence rule {rule!r} has both COUNT and UNTIL", remedy="leave out one"
         )
     return Recurrence(arguments, start, count, until, excluded)
+
+
+def _check_parts(rule: str, arguments: dict[str, Any], frequency: int) -> None:
+    """RFC 5545, section 3.3.10: which parts do not go together."""
+    forbidden = {
+        "byweekno": frequency != YEARLY,
+        "byyearday": frequency in (MONTHLY, WEEKLY, DAILY),
+        "bymonthday": frequency == WEEKLY,
+    }
+    for keyword, is_forbidden in forbidden.items():
+        if is_forbidden and keyword in arguments:
+            raise InvalidTrigger(
+                f"recurrence rule {rule!r} has {keyword.upper()}, "
+                f"which RFC 5545 does not allow with {FREQUENCIES[frequency]}",
+                remedy="leave it out, or take FREQ=YEARLY",
+            )
+
+
+def _check_days(rule: str, arguments: dict[str, Any], start: datetime) -> None:
+    """Refuse days that no calendar has: dateutil would look for them up to the year 9999."""
+    frequency, interval = arguments["freq"], arguments["interval"]
+    months, days = arguments.get("bymonth"), arguments.get("bymonthday")
+    if months and days:
+        longest = max(29 if month == 2 else monthrange(2001, month)[1] for month in months)
+        if min(abs(day) for day in days) > longest:
+            raise InvalidTrigger(
+                f"recurrence rule {rule!r} never fires: no month of it has that day",
+                remedy="BYMONTHDAY=-1 is the last day of any month",
+            )
+        if frequency == DAILY and interval == 1 and "bysetpos" not in arguments:
+            # The same days, found year by year.
+            arguments["freq"] = YEARLY
+    weekdays = {day.weekday for day in arguments.get("byweekday", ())}
+    if frequency == DAILY and interval % 7 == 0 and weekdays and start.weekday() not in weekdays:
+        raise InvalidTrigger(
+            f"recurrence rule {rule!r} never fires: its steps are whole weeks from a "
+            f"{_WEEKDAYS[start.weekday()]}",
+            remedy="take FREQ=WEEKLY, or another start",
+        )
 
 
 def _make_explicit(arguments: dict[str, Any], frequency: int, start: datetime) -> None:

@@ -7,6 +7,7 @@ little later where there is jitter.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from beatline.errors import InvalidTrigger
@@ -101,6 +102,13 @@ class Timetable:
                 return nominal_ms
             after_ms = max(nominal_ms, day_start_ms(where, allowed_day) - 1)
         return None
+
+    def between(self, first_ms: int, last_ms: int) -> Iterator[int]:
+        """The nominal instants in the closed span, in order, UTC milliseconds."""
+        nominal_ms = self.next_nominal_ms(first_ms - 1)
+        while nominal_ms is not None and nominal_ms <= last_ms:
+            yield nominal_ms
+            nominal_ms = self.next_nominal_ms(nominal_ms)
 
     def due_ms(self, nominal_ms: int) -> int:
         """When the occurrence is to run, UTC ms: nominal plus a stable part of the jitter."""

@@ -154,6 +154,8 @@ class _Counts:
 
 
 def _counts(content: bytes, start: int) -> _Counts:
+    if len(content) < start + _HEADER.size:
+        raise ValueError("a TZif file that ends too early")
     magic, version, *numbers = _HEADER.unpack_from(content, start)
     if magic != b"TZif" or version < b"2":
         raise ValueError("not a TZif file of version 2 or later")
