@@ -18,7 +18,7 @@ from beatline.schedule import Schedule
 from beatline_schedules.declaring import Declaration, FileReading, Known
 from beatline_schedules.document import MAX_BYTES, read_document
 from beatline_schedules.files import Start, find_files, read_bounded, shown_path
-from beatline_schedules.problem import Problem, Report, shown
+from beatline_schedules.problem import Problem, Report, TooManyProblems, shown
 from beatline_schedules.reader import Reader
 
 
@@ -118,7 +118,10 @@ def examine(
     for file in files:
         report = Report(shown_path(file))
         reports.append(report)
-        declarations += _read(file, report, known, first)
+        try:
+            declarations += _read(file, report, known, first)
+        except TooManyProblems:
+            continue
     return Declared(
         declarations=declarations,
         problems=[problem for report in reports for problem in report.problems],

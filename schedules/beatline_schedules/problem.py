@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Protocol
+from typing import Final, Protocol
+
+#: Problems of one file that are told: more are no help, and looking for what each may mean has
+#: its price.
+MAX_PROBLEMS: Final = 1_000
+#: Characters of a message; some quote a value, which may be as long as the file.
+_MAX_MESSAGE: Final = 500
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -29,6 +35,10 @@ class Problem:
     def __str__(self) -> str:
         told = f"{self.file}:{self.line}:{self.column}: {self.message}"
         return f"{told} – {self.remedy}" if self.remedy else told
+
+
+class TooManyProblems(Exception):  # noqa: N818 - ends the reading of one file
+    """A file has more problems than are told; they are in the report."""
 
 
 class Place(Protocol):
@@ -71,8 +81,16 @@ class Report:
         return sorted(self._remarks)
 
     def problem(self, place: Place, message: str, remedy: str = "") -> None:
-        """Note a problem."""
+        """
+        Note a problem.
+
+        Raises:
+            TooManyProblems: There are `MAX_PROBLEMS` already.
+        """
         self.noted += 1
+        if len(self._problems) >= MAX_PROBLEMS:
+            raise TooManyProblems
+        message = message if len(message) <= _MAX_MESSAGE else f"{message[:_MAX_MESSAGE]}…"
         self._problems[Problem(self.file, place.line, place.column, message, remedy)] = None
 
     def remark(self, place: Place, message: str, remedy: str = "") -> None:

@@ -106,7 +106,7 @@ class Reader:
             ms = duration_ms(value, what)
         except _Unreadable:
             return None
-        except (InvalidSetting, OverflowError) as error:
+        except (ValueError, OverflowError) as error:
             message = error.message if isinstance(error, InvalidSetting) else f"{what} is too long"
             self.report.problem(node, message, 'write it like "90s", "5m" or "1h30m"')
             return None

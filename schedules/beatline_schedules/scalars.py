@@ -27,8 +27,9 @@ _HEX = re.compile(r"0x[0-9a-fA-F]+", re.ASCII)
 _FLOAT = re.compile(r"(?:[-+]?[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+][0-9]+)?", re.ASCII)
 _SPECIAL_FLOAT = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", re.ASCII)
 _BEGINNINGS: Final = frozenset("0123456789+-.~nNtTfFyYoO")
-#: Digits of an integer that are read; a longer one is no number anybody meant.
-_MAX_DIGITS: Final = 400
+#: Characters of a number that is read; a longer one is no number anybody meant.
+_MAX_NUMBER: Final = 400
+_NUMBER_CHARACTERS: Final = frozenset("0123456789+-._:eExobABCDEFabcdef")
 
 _WORDS = re.compile(r"yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF", re.ASCII)
 _SEXAGESIMAL = re.compile(
@@ -40,7 +41,7 @@ _BARE_POINT = re.compile(r"[-+]\.[0-9]+(?:[eE][-+][0-9]+)?", re.ASCII)
 _BASES = re.compile(
     r"[-+]?0[bo][0-9_]+|[-+]0x[0-9a-fA-F_]+|0x[0-9a-fA-F_]*_[0-9a-fA-F_]*", re.ASCII
 )
-_EXPONENT = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+", re.ASCII)
+_EXPONENT = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+", re.ASCII)
 _DATE = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]*)?"
@@ -83,6 +84,9 @@ class DateLike:
         )
 
 
+_TOO_LONG: Final = Surprise(f"a number has more than {_MAX_NUMBER} digits", "quote it")
+
+
 def read_plain(text: str) -> Atom | Surprise | DateLike:
     """
     What a plain scalar means.
@@ -94,13 +98,15 @@ def read_plain(text: str) -> Atom | Surprise | DateLike:
         return None
     if text[0] not in _BEGINNINGS:
         return text
+    if len(text) > _MAX_NUMBER:
+        return text if set(text) - _NUMBER_CHARACTERS else _TOO_LONG
     if text in _BOOL:
         return _BOOL[text]
     if _INT.fullmatch(text):
-        return int(text) if len(text) <= _MAX_DIGITS else text
+        return int(text)
     if _FLOAT.fullmatch(text) or _SPECIAL_FLOAT.fullmatch(text):
         return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
-    if _HEX.fullmatch(text) and len(text) <= _MAX_DIGITS:
+    if _HEX.fullmatch(text):
         return int(text, 16)
     if _DATE.fullmatch(text):
         return DateLike(text)

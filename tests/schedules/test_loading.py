@@ -246,6 +246,49 @@ WORDS = (
     "schedules task cron every at any args kwargs timezone exclude retry <<: on 1:30 2026-01-01 "
     "calendars defaults *a &a ${X} 10s .. null"
 )
+
+
+def test_examine_when_every_line_is_a_problem_then_the_first_thousand_are_told(
+    examine_text: Examine,
+) -> None:
+    lines = "".join(f"    tusk{number}: 1\n" for number in range(60_000))
+
+    begun = time.monotonic()
+    problems = examine_text(f"schedules:\n  a:\n{lines}").problems
+    spent = time.monotonic() - begun
+
+    assert 1000 == len(problems)
+    assert spent < 5
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "every: {long}s",
+        "cron: '{long} * * * *'",
+        "at: {long}",
+        "timezone: {long}",
+        "rrule: FREQ={long}",
+        "exclude: {long}",
+        "at: {long}-",
+        "queue: {long}x",
+        "args: {long}",
+    ],
+)
+def test_examine_when_a_value_is_as_long_as_the_file_then_it_is_told_shortly(
+    examine_text: Examine, value: str
+) -> None:
+    text = value.replace("{long}", "9" * 1_000_000)
+
+    begun = time.monotonic()
+    problems = examine_text(f"schedules:\n  a:\n    task: t\n    {text}\n").problems
+    spent = time.monotonic() - begun
+
+    assert problems
+    assert all(len(str(problem)) < 1_000 for problem in problems)
+    assert spent < 5
+
+
 words = st.sampled_from(WORDS.split())
 trees = st.recursive(
     st.one_of(words, st.integers(), st.text("aé:#'\" \n", max_size=4)),

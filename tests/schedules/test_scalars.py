@@ -94,5 +94,8 @@ def test_read_plain_when_it_gives_a_value_then_a_yaml_1_1_library_gives_the_same
     assert is_told or same(expected, value)
 
 
-def test_read_plain_when_an_integer_has_thousands_of_digits_then_it_is_text() -> None:
-    assert "9" * 5000 == read_plain("9" * 5000)
+def test_read_plain_when_it_is_very_long_then_text_or_a_surprise_if_it_is_a_number() -> None:
+    number = read_plain("9" * 5000)
+
+    assert isinstance(number, Surprise)
+    assert "9" * 5000 + "s" == read_plain("9" * 5000 + "s")
