@@ -190,16 +190,21 @@ class App:
 
     @overload
     def task(
-        self, *, bind: Literal[True], **options: Unpack[TaskDeclaration]
+        self, /, *, bind: Literal[True], **options: Unpack[TaskDeclaration]
     ) -> Callable[[Callable[Concatenate[Any, P], R]], Task[P, R]]: ...
 
     @overload
     def task(
-        self, *, bind: Literal[False] = False, **options: Unpack[TaskDeclaration]
+        self, /, *, bind: Literal[False] = False, **options: Unpack[TaskDeclaration]
     ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
 
     def task(
-        self, function: Callable[..., Any] | None = None, /, *, bind: bool = False, **options: Any
+        self,
+        function: Callable[..., Any] | None = None,
+        /,
+        *,
+        bind: bool = False,
+        **options: Unpack[TaskDeclaration],
     ) -> Any:
         """
         Register a function as a task: ``@app.task`` or ``@app.task(queue="mail", …)``.
@@ -249,9 +254,9 @@ class App:
         declared = known.options if known is not None else TaskOptions()
         return post(self, name, self.route(declared, options), sent_args, sent_kwargs)
 
-    def result(self, id: str) -> AsyncResult[Any]:  # noqa: A002 - Celery's name
+    def result(self, job_id: str) -> AsyncResult[Any]:
         """The result of the job of this id."""
-        return AsyncResult(id, self)
+        return AsyncResult(job_id, self)
 
     def route(self, task: TaskOptions, given: Mapping[str, Any]) -> Route:
         """Where and when the jobs of one call go; see `beatline.routing`."""

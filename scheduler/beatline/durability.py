@@ -59,6 +59,4 @@ def wait_for_copies(
             remedy="switch its append-only file on, or leave durability out",
         ) from error
     if copies < 1:
-        raise NotDurable(
-            f"{named}: enqueued, but {wanted} after {server_ms} ms", remedy=remedy
-        )
+        raise NotDurable(f"{named}: enqueued, but {wanted} after {server_ms} ms", remedy=remedy)

@@ -11,13 +11,25 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from redis.exceptions import ResponseError
+import hiredis
+from redis._parsers import BaseParser
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from beatline.wire.connection import LOST, HeldConnection
+from beatline.wire.connection import LOST, Endpoint, HeldConnection
+
+#: Most bytes that are read from a socket at once.
+_READ_BYTES = 65_536
 
 
 class Line(HeldConnection):
     """A held connection for calls whose replies are awaited at once."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__(endpoint)
+        self._reader = hiredis.Reader()
+        #: The connection that the reader belongs to: a new one begins without leftovers.
+        self._reader_of: Any = None
 
     def is_stale(self) -> bool:
         """Whether there is a connection that cannot be used: closed by the server, or unread."""
@@ -28,20 +40,42 @@ class Line(HeldConnection):
         except LOST:
             return True
 
-    def receive(self, timeout_ms: int | None = None) -> Any:
+    def exchange(self, packed: bytes) -> Any:
         """
-        The next reply; errors of the server are raised as redis-py's exceptions.
+        Send a packed command and return its reply, with the endpoint's timeouts.
 
-        Args:
-            timeout_ms: Longest wait; None takes the endpoint's, which the socket has already: to
-                set it anew costs two system calls.
+        As ``send`` and ``receive``, without redis-py's detours around the socket: they cost 4 µs
+        of the 20 that a call takes (``benchmarks/enqueue_one.py``).
+
+        Raises:
+            ResponseError: The server refused.
+            RedisConnectionError: The connection was lost; it is closed.
         """
-        if timeout_ms is not None:
-            return super().receive(timeout_ms)
+        connection = self._connection
+        if connection is None or self._pid != os.getpid():
+            self.connect()
+            connection = self._connection
+        if self._reader_of is not connection:
+            self._reader, self._reader_of = hiredis.Reader(), connection
+        sock, reader = connection._sock, self._reader
         try:
-            return self._connection.read_response(disable_decoding=True)
-        except ResponseError:
-            raise
+            sock.sendall(packed)
+            reply = False
+            while reply is False:
+                received = sock.recv(_READ_BYTES)
+                if not received:
+                    raise RedisConnectionError("the server closed the connection")
+                reader.feed(received)
+                reply = reader.gets()
+        except TimeoutError as error:
+            self.close()
+            raise RedisTimeoutError("no reply in time") from error
+        except OSError as error:
+            self.close()
+            raise RedisConnectionError(str(error)) from error
         except BaseException:
             self.close()
             raise
+        if isinstance(reply, hiredis.ReplyError):
+            raise BaseParser.parse_error(str(reply))
+        return reply

@@ -124,7 +124,7 @@ def _remedy(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name:
         return f"install {error.name.partition('.')[0]}, or correct the import"
     if isinstance(error, SystemExit):
-        return 'the module ends the process when it is imported: guard that with __name__ == "__main__"'
+        return 'it ends the process when it is imported: put that under `if __name__ == "__main__"`'
     return "see that `python -c 'import …'` of this module works; the traceback follows with -v"
 
 

@@ -208,18 +208,16 @@ def _check_retries(value: Any, label: str) -> int | None:
 
 
 def _check_errors(value: Any, label: str) -> tuple[type[BaseException], ...]:
-    classes = (value,) if isinstance(value, type) else value
-    try:
-        found = tuple(classes)
-    except TypeError:
-        found = (classes,)
-    for one in found:
+    given: Any = (value,) if isinstance(value, type) or not isinstance(value, Iterable) else value
+    classes: list[type[BaseException]] = []
+    for one in given:
         if not isinstance(one, type) or not issubclass(one, BaseException):
             raise InvalidSetting(
                 f"{label}: {one!r} is not an exception class",
                 remedy="pass classes, such as (ConnectionError, TimeoutError)",
             )
-    return found
+        classes.append(one)
+    return tuple(classes)
 
 
 def _check_bool(value: Any, label: str) -> bool:

@@ -16,8 +16,8 @@ from beatline.errors import NotSent, Uncertain, WrongUse
 from beatline.ids import id_text, new_id, partition_of
 from beatline.result import AsyncResult
 from beatline.routing import Durability, Route
-from beatline.sender import Posting
-from beatline.store.enqueuing import LARGEST_CALL, Enqueued
+from beatline.sender import Posting, Refused
+from beatline.store.enqueuing import LARGEST_CALL
 
 if TYPE_CHECKING:
     from beatline.app import App
@@ -45,9 +45,7 @@ def call_arguments(
             remedy="pass a tuple or list of arguments, such as (42,)",
         )
     if kwargs is not None and not isinstance(kwargs, Mapping):
-        raise WrongUse(
-            f"kwargs is {type(kwargs).__name__} {kwargs!r:.60}", remedy="pass a dict"
-        )
+        raise WrongUse(f"kwargs is {type(kwargs).__name__} {kwargs!r:.60}", remedy="pass a dict")
     return args if isinstance(args, (tuple, list)) else tuple(args), dict(kwargs or {})
 
 
@@ -63,15 +61,15 @@ def post(
         raw_id = new_id(partition)
     else:
         partition = partition_of(raw_id, app.settings.partitions)
-    result = AsyncResult.of(app, raw_id, ignores_result=route.ignores_result)
+    result: AsyncResult[Any] = AsyncResult.of(app, raw_id, ignores_result=route.ignores_result)
     jobs = ((raw_id, route.due, record),)
     try:
-        enqueued = sender.enqueue(
+        refused = sender.enqueue(
             partition, jobs, check=route.task_id is not None, durability=route.durability
         )
     except Uncertain as error:
-        raise _wrapped(error, lambda enqueued: _noted(result, enqueued)) from error.__cause__
-    return _noted(result, enqueued) if enqueued.refused else result
+        raise _wrapped(error, lambda refused: _noted(result, refused)) from error.__cause__
+    return _noted(result, refused) if refused else result
 
 
 def post_many(
@@ -180,12 +178,12 @@ def _chunks(records: list[bytes], partitions: int) -> Iterator[list[bytes]]:
         yield chunk
 
 
-def _noted(result: AsyncResult[Any], enqueued: Enqueued) -> AsyncResult[Any]:
-    result.is_duplicate = bool(enqueued.refused)
+def _noted(result: AsyncResult[Any], refused: Refused) -> AsyncResult[Any]:
+    result.is_duplicate = bool(refused)
     return result
 
 
-def _wrapped(error: Uncertain, finish: Callable[[Enqueued], T]) -> Uncertain:
+def _wrapped(error: Uncertain, finish: Callable[[Refused], T]) -> Uncertain:
     """The same error, whose ``repeat`` returns what the call would have returned."""
     again = error.repeat
 

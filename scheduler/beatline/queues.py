@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from beatline.settings import check_queue
@@ -34,8 +35,7 @@ class Queues:
         if name is None:
             sender = self._app.sender()
             return sum(
-                sender.ask(lambda line, prefix=prefix: reading.live_count(line, prefix))
-                for prefix in sender.prefixes
+                sender.ask(partial(reading.live_count, prefix=prefix)) for prefix in sender.prefixes
             )
         check_queue(name)
         return sum(depth.depth for depth in self.depths() if depth.name == name)
@@ -45,7 +45,7 @@ class Queues:
         sender = self._app.sender()
         total: dict[str, QueueDepth] = {}
         for prefix in sender.prefixes:
-            for one in sender.ask(lambda line, at=prefix: reading.queue_depths(line, at)):
+            for one in sender.ask(partial(reading.queue_depths, prefix=prefix)):
                 known = total.get(one.name, QueueDepth(one.name))
                 total[one.name] = QueueDepth(
                     one.name,
@@ -62,5 +62,5 @@ class Queues:
         sender = self._app.sender()
         found: set[str] = set()
         for prefix in sender.prefixes:
-            found.update(sender.ask(lambda line, at=prefix: reading.queues(line, at)))
+            found.update(sender.ask(partial(reading.queues, prefix=prefix)))
         return sorted(found)

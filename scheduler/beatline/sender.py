@@ -17,7 +17,8 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, NoReturn, TypeVar
+from time import monotonic
+from typing import Any, Final, NoReturn, TypeVar
 
 from redis.exceptions import NoScriptError, ResponseError
 
@@ -28,7 +29,7 @@ from beatline.keys import prefix
 from beatline.line import Line
 from beatline.routing import Durability
 from beatline.settings import Settings
-from beatline.store.enqueuing import Enqueued, pack_enqueue, read_enqueued
+from beatline.store.enqueuing import pack_enqueue, read_enqueued
 from beatline.wire.connection import LOST, Endpoint, HeldConnection
 from beatline.wire.refusals import PASSING, REMEDIES, refusal_code
 from beatline.wire.scripts import script
@@ -37,6 +38,9 @@ T = TypeVar("T")
 
 #: (id, due, record) of one job.
 Posting = tuple[bytes, str, bytes]
+
+#: Positions of jobs whose ids were taken.
+Refused = tuple[int, ...]
 
 #: First pause between two attempts, seconds, and the longest.
 _FIRST_PAUSE_S: Final = 0.02
@@ -60,12 +64,14 @@ class Call:
         ids: Ids of its jobs.
         durability: How far it must get.
         made: ``time.monotonic()`` when it was made.
+        begun: The same when it was last begun: a repeat has its own time.
     """
 
     packed: bytes
     ids: tuple[bytes, ...]
     durability: Durability | None
     made: float
+    begun: float
 
 
 class Sender:
@@ -93,7 +99,8 @@ class Sender:
         self._turn = random.randrange(settings.partitions)
         #: Between sending and the end of receiving: an exception of a signal leaves it true.
         self._is_open = False
-        self._used_at = 0.0
+        #: From then on the connection is looked at before it is used, monotonic seconds.
+        self._rested_at = 0.0
         #: The server's clock in ms, as text, and ``time.monotonic()`` when it was told.
         self._clock: tuple[bytes | int, float] = (0, float("-inf"))
 
@@ -111,7 +118,7 @@ class Sender:
         *,
         check: bool = False,
         durability: Durability | None = None,
-    ) -> Enqueued:
+    ) -> Refused:
         """
         Enqueue jobs of one partition: all of them, or none.
 
@@ -121,6 +128,9 @@ class Sender:
             check: Their ids are a caller's own, and may be taken.
             durability: How far they must get before this returns.
 
+        Returns:
+            Positions of jobs whose ids were taken.
+
         Raises:
             NotSent: Nothing was enqueued (`ServerRefused`: the server said no).
             Uncertain: The reply was lost; ``repeat()`` finds out.
@@ -128,14 +138,33 @@ class Sender:
         """
         self._number += 1
         packed = pack_enqueue(self.prefixes[partition], self._name, self._number, jobs, check)
-        call = Call(packed, tuple(job[0] for job in jobs), durability, time.monotonic())
-        return self.carry_out(call)
+        begun = monotonic()
+        failure: BaseException | None = None
+        if not durability and not self._is_open and begun < self._rested_at:
+            # The usual case without detours: they would cost as much as the rest of the call.
+            self._is_open = True
+            try:
+                reply = self._connection.exchange(packed)
+            except NoScriptError:
+                self._is_open = False
+            except (NotSent, ResponseError, *LOST) as error:
+                failure = error
+            else:
+                return self._answered(reply)
+        call = Call(packed, tuple(job[0] for job in jobs), durability, begun, begun)
+        return self.carry_out(call, failure)
 
-    def carry_out(self, call: Call) -> Enqueued:
-        """Send a call until it is answered or its time is over."""
+    def carry_out(self, call: Call, failure: BaseException | None = None) -> Refused:
+        """
+        Send a call until it is answered or its time is over.
+
+        Args:
+            call: What is sent.
+            failure: What has become of a first attempt.
+        """
         if call.durability == "fsync":
             self.ask(check_durability)
-        return self._until_answered(lambda: self._attempt(call), call)
+        return self._until_answered(lambda: self._attempt(call), call, failure=failure)
 
     def ask(self, question: Callable[[HeldConnection], T], timeout_s: float | None = None) -> T:
         """
@@ -153,11 +182,11 @@ class Sender:
     def server_now_ms(self) -> int:
         """The server's clock, UTC ms, carried on by our own monotonic one."""
         told, at = self._clock
-        if time.monotonic() - at > _CLOCK_AGE_S:
+        if monotonic() - at > _CLOCK_AGE_S:
             seconds, micros = self.ask(lambda connection: connection.call("TIME"))
-            told, at = int(seconds) * 1000 + int(micros) // 1000, time.monotonic()
+            told, at = int(seconds) * 1000 + int(micros) // 1000, monotonic()
             self._clock = (told, at)
-        return int(told) + int((time.monotonic() - at) * 1000)
+        return int(told) + int((monotonic() - at) * 1000)
 
     def open(self) -> None:
         """
@@ -171,66 +200,73 @@ class Sender:
         except NotSent as error:
             code = _code_of(error)
             if code not in PASSING:
-                self._give_up(error, code or "", None, lost=False)
+                self._give_up(error, code, None, lost=False)
 
     def close(self) -> None:
         """Close the connection; the next call opens another."""
         self._connection.close()
 
-    def _attempt(self, call: Call) -> Enqueued:
+    def _attempt(self, call: Call) -> Refused:
         connection = self._connection
-        connection.send(call.packed)
         try:
-            reply = connection.receive()
+            reply = connection.exchange(call.packed)
         except NoScriptError:
             # NOSCRIPT proves that nothing was run.
             connection.call("SCRIPT", "LOAD", script("enqueue").source)
-            connection.send(call.packed)
-            reply = connection.receive()
+            reply = connection.exchange(call.packed)
         if call.durability:
             wait_for_copies(connection, call.durability, call.ids, self.endpoint.reply_timeout_ms)
-        self._clock = (reply[2], time.monotonic())
-        return read_enqueued(reply)
+        return self._answered(reply)
+
+    def _answered(self, reply: Any) -> Refused:
+        now = monotonic()
+        self._is_open = False
+        self._rested_at = now + _REST_S
+        self._clock = (reply[2], now)
+        return read_enqueued(reply).refused if reply[1] else ()
 
     def _until_answered(
-        self, attempt: Callable[[], T], call: Call | None, timeout_s: float | None = None
+        self,
+        attempt: Callable[[], T],
+        call: Call | None,
+        timeout_s: float | None = None,
+        failure: BaseException | None = None,
     ) -> T:
-        begun = time.monotonic()
-        if self._is_open or begun - self._used_at > _REST_S:
-            self._look_at_connection()
+        begun = monotonic() if call is None else call.begun
         deadline = begun + (self._timeout_s if timeout_s is None else timeout_s)
-        pause_s, lost, reason = _FIRST_PAUSE_S, False, ""
-        failure: BaseException
+        pause_s, lost = _FIRST_PAUSE_S, False
+        if failure is None and (self._is_open or begun >= self._rested_at):
+            self._look_at_connection()
         while True:
-            self._is_open = True
-            try:
-                answer = attempt()
-            except (NotSent, ResponseError, *LOST) as error:
-                self._is_open = False
-                failure = error
-                code = _code_of(error)
-                if code is None:
-                    lost = lost or not isinstance(error, NotSent)
-                elif code not in PASSING:
-                    self._give_up(error, code, call, lost=lost)
-                self._connection.close()
-                reason = code or ""
-            except BeatlineError:
-                # The answer was read to its end.
-                self._is_open = False
-                raise
-            else:
-                self._is_open = False
-                self._used_at = time.monotonic()
-                if self._connection.endpoint is not self.endpoint:
-                    self._restore_waits()
-                return answer
-            remaining_s = deadline - time.monotonic()
-            if remaining_s <= pause_s:
-                self._give_up(failure, reason, call, lost=lost)
+            if failure is None:
+                self._is_open = True
+                try:
+                    return self._done(attempt())
+                except (NotSent, ResponseError, *LOST) as error:
+                    failure = error
+                except BeatlineError:
+                    # The answer was read to its end.
+                    self._is_open = False
+                    raise
+            code = _code_of(failure)
+            lost = lost or _may_have_run(failure, code)
+            self._connection.close()
+            self._is_open = False
+            if code is not None and code not in PASSING:
+                self._give_up(failure, code, call, lost=lost)
+            if deadline - monotonic() <= pause_s:
+                self._give_up(failure, code, call, lost=lost)
             time.sleep(pause_s * random.uniform(0.5, 1.0))
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-            self._shorten_waits(deadline - time.monotonic())
+            self._shorten_waits(deadline - monotonic())
+            failure = None
+
+    def _done(self, answer: T) -> T:
+        self._is_open = False
+        self._rested_at = monotonic() + _REST_S
+        if self._connection.endpoint is not self.endpoint:
+            self._restore_waits()
+        return answer
 
     def _look_at_connection(self) -> None:
         """Drop a connection that was left in the middle of a call, or that the server closed."""
@@ -253,7 +289,7 @@ class Sender:
         self._connection.endpoint = self.endpoint
 
     def _give_up(
-        self, error: BaseException, code: str, call: Call | None, *, lost: bool
+        self, error: BaseException, code: str | None, call: Call | None, *, lost: bool
     ) -> NoReturn:
         self._restore_waits()
         where = self.endpoint.safe_url
@@ -280,19 +316,19 @@ class Sender:
             remedy="see whether the server is up and reachable",
         ) from error
 
-    def repeat(self, call: Call) -> Enqueued:
+    def repeat(self, call: Call) -> Refused:
         """
         Send a call again whose reply was lost, whoever sent it first.
 
         Raises:
             RedisUnavailable: Too late: the server may have forgotten its number.
         """
-        if time.monotonic() - call.made > _REPEATABLE_S:
+        if monotonic() - call.made > _REPEATABLE_S:
             raise RedisUnavailable(
                 f"{_described(call.ids)}: too late to repeat the call",
                 remedy="look the job up by its id: app.jobs.get(id)",
             )
-        return self.carry_out(call)
+        return self.carry_out(replace(call, begun=monotonic()))
 
 
 def _code_of(error: BaseException) -> str | None:
@@ -300,6 +336,14 @@ def _code_of(error: BaseException) -> str | None:
     if isinstance(error, NotSent):
         return refusal_code(error.__cause__) if error.__cause__ is not None else None
     return refusal_code(error)
+
+
+def _may_have_run(error: BaseException, code: str | None) -> bool:
+    """Whether a request that failed so may have taken effect all the same."""
+    if code is None:
+        return not isinstance(error, NotSent)
+    # A script that fails half-way is a bug of ours or of the server's: nobody knows what it did.
+    return code == "ERR" and "script" in str(error)
 
 
 def _described(ids: Sequence[bytes]) -> str:

@@ -43,7 +43,9 @@ class ArgumentCheck:
         if needs_names:
             return
         positional = [
-            one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
+            one
+            for one in parameters
+            if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
         ]
         self._fewest = sum(1 for one in positional if one.default is one.empty)
         self._most = len(positional)

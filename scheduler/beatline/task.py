@@ -108,8 +108,11 @@ class Task(Generic[P, R]):
         A coroutine function is run to its end in an event loop of its own.
         """
         task: Any = self.for_child()
-        result = task(*args, **kwargs) if self._has_call else task.run(*args, **kwargs)
-        return asyncio.run(result) if inspect.iscoroutine(result) else result
+        value = task(*args, **kwargs) if self._has_call else task.run(*args, **kwargs)
+        if inspect.iscoroutine(value):
+            value = asyncio.run(value)
+        returned: R = value
+        return returned
 
     def for_child(self) -> Self:
         """This task, ready to run here: a subclass's ``__init__`` has run in this process."""

@@ -174,9 +174,7 @@ def timeline(connection: HeldConnection, prefix: bytes) -> Iterator[TimelineEntr
         start += len(page)
 
 
-def _records(
-    connection: HeldConnection, prefix: bytes, ids: Iterator[bytes]
-) -> Iterator[bytes]:
+def _records(connection: HeldConnection, prefix: bytes, ids: Iterator[bytes]) -> Iterator[bytes]:
     while page := list(islice(ids, PAGE)):
         found = connection.call("HMGET", prefix + b"jobs", *page)
         yield from (record for record in found if record)
@@ -204,9 +202,7 @@ def dead_page(
     connection: HeldConnection, prefix: bytes, start: int = 0, count: int = PAGE
 ) -> list[bytes]:
     """Ids of dead letters, the newest first."""
-    ids: list[bytes] = connection.call(
-        "ZREVRANGE", prefix + b"dead", start, start + count - 1
-    )
+    ids: list[bytes] = connection.call("ZREVRANGE", prefix + b"dead", start, start + count - 1)
     return ids
 
 

@@ -58,6 +58,11 @@ class JobView:
             return None
 
     @property
+    def is_dead(self) -> bool:
+        """Whether it is a dead letter, which waits for a person."""
+        return self.state is JobState.DEAD
+
+    @property
     def problem(self) -> str:
         """Why the record cannot be read; empty where it can."""
         try:
