@@ -141,6 +141,7 @@ def revive(code: int, name: Any, state: Any) -> Any:
     return _REVIVERS[code](cls, state)
 
 
+@lru_cache(maxsize=1024)
 def _kind(cls: type) -> tuple[int, Callable[[Any], Any]] | None:
     if issubclass(cls, enum.Enum):
         return EXT_ENUM, _flag_state if issubclass(cls, enum.Flag) else _enum_state
