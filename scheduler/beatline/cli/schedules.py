@@ -1,0 +1,307 @@
+"""``sched schedules``: check, preview, plan, apply and list what fires when."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from beatline.cli.exits import tell
+from beatline.cli.groups import SubcommandGroup
+from beatline.cli.output import (
+    count_text,
+    instant_json,
+    instant_text,
+    left_text,
+    one_line,
+    passed_text,
+    print_json,
+    print_table,
+    span_text,
+)
+from beatline.cli.wanted import Wanted, json_option, place_options
+
+if TYPE_CHECKING:
+    from beatline.schedule import Schedule
+    from beatline.store.scheduling import StoredSchedule
+    from beatline_schedules import Declared, Problem
+
+
+@click.group(cls=SubcommandGroup)
+def command() -> None:
+    """Check, preview, plan, apply and list schedules: what fires when, and why not."""
+
+
+def _examined(wanted: Wanted, paths: Iterable[str]) -> Declared:
+    from beatline_schedules import examine
+
+    if not wanted.app:
+        return examine(paths)
+    from beatline.cli.reach import open_app, signatures_of
+
+    app = open_app(wanted)
+    return examine(paths, task_names=sorted(app.tasks), signatures=signatures_of(app))
+
+
+def _loaded(wanted: Wanted, paths: Iterable[str]) -> Declared:
+    """The declarations of files without problems."""
+    from beatline.errors import InvalidScheduleFile
+
+    declared = _examined(wanted, paths)
+    if declared.problems:
+        raise InvalidScheduleFile(declared.problems)
+    return declared
+
+
+def _problem_json(problem: Problem) -> dict[str, Any]:
+    return {
+        "file": problem.file,
+        "line": problem.line,
+        "column": problem.column,
+        "message": problem.message,
+        "remedy": problem.remedy,
+    }
+
+
+@command.command(
+    epilog="""\b
+Examples:
+  sched schedules check schedules                  all YAML files of a folder
+  sched schedules check -A shop.py:app a.yaml      task names and arguments too
+
+\b
+Exit code 1 where there are problems. No Redis is needed."""
+)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@json_option
+@place_options
+@click.pass_obj
+def check(wanted: Wanted, paths: tuple[str, ...], as_json: bool) -> int:
+    """Tell everything that is wrong in schedule files, each with its place and a remedy."""
+    declared = _examined(wanted, paths)
+    if as_json:
+        print_json(
+            {
+                "files": [str(file) for file in declared.files],
+                "schedules": [schedule.name for schedule in declared.schedules],
+                "problems": [_problem_json(problem) for problem in declared.problems],
+                "remarks": [_problem_json(remark) for remark in declared.remarks],
+            }
+        )
+        return 1 if declared.problems else 0
+    for problem in declared.problems:
+        click.echo(str(problem))
+    for remark in declared.remarks:
+        click.echo(f"{remark} {click.style('(remark)', fg='yellow')}")
+    files = count_text(len(declared.files), "file")
+    if declared.problems:
+        tell(f"{count_text(len(declared.problems), 'problem')} in {files}")
+        return 1
+    click.echo(f"{count_text(len(declared.schedules), 'schedule')} in {files}: no problems")
+    return 0
+
+
+@command.command(
+    epilog="""\b
+Examples:
+  sched schedules preview schedules/*.yaml               the next 5 of each
+  sched schedules preview a.yaml -n 20 --from 2026-10-24 over a change of the clocks
+  sched schedules preview                                what is live in Redis"""
+)
+@click.argument("paths", nargs=-1, metavar="[PATH...]")
+@click.option(
+    "-n",
+    "--count",
+    type=click.IntRange(1, 10_000),
+    default=5,
+    show_default=True,
+    help="Fire times of each schedule.",
+)
+@click.option(
+    "--from",
+    "start",
+    type=click.DateTime(),
+    default=None,
+    help="Begin at this instant, in UTC.  [default: now]",
+)
+@json_option
+@place_options
+@click.pass_obj
+def preview(
+    wanted: Wanted, paths: tuple[str, ...], count: int, start: datetime | None, as_json: bool
+) -> int:
+    """Show the next fire times, in the schedule's zone and in UTC, with what DST does to them."""
+    from beatline_schedules import preview as work_out
+
+    schedules = _loaded(wanted, paths).schedules if paths else _live_schedules(wanted)
+    from_ms = int((start.replace(tzinfo=UTC).timestamp() if start else time.time()) * 1_000)
+    found = work_out(schedules, from_ms=from_ms, count=count)
+    if as_json:
+        print_json(
+            {
+                "fire_times": [
+                    {
+                        "schedule": row.name,
+                        "fire_time": instant_json(row.nominal_ms),
+                        "due": instant_json(row.due_ms),
+                        "local": row.local.isoformat(),
+                        "remark": row.remark,
+                    }
+                    for row in found.rows
+                ],
+                "paused": found.paused,
+                "silent": found.silent,
+            }
+        )
+        return 0
+    print_table(
+        ["LOCAL", "UTC", "NAME", "REMARK"],
+        [
+            [
+                row.local.strftime("%a %Y-%m-%d %H:%M:%S %Z"),
+                instant_json(row.nominal_ms) or "",
+                row.name,
+                " ".join(filter(None, (_jitter_text(row.due_ms - row.nominal_ms), row.remark))),
+            ]
+            for row in found.rows
+        ],
+    )
+    for name in found.paused:
+        click.echo(f"{name}: paused")
+    for name in found.silent:
+        click.echo(f"{name}: never fires again")
+    return 0
+
+
+def _jitter_text(jitter_ms: int) -> str:
+    return f"+{span_text(jitter_ms)} jitter" if jitter_ms else ""
+
+
+def _live_schedules(wanted: Wanted) -> list[Schedule]:
+    from beatline.cli.reach import books_of, open_app
+
+    with books_of(open_app(wanted)) as books:
+        return [stored.schedule() for stored in books.read_all().values()]
+
+
+@command.command(
+    "list",
+    epilog="""\b
+Example:
+  sched schedules list --json | jq '.[].next'""",
+)
+@json_option
+@place_options
+@click.pass_obj
+def list_(wanted: Wanted, as_json: bool) -> int:
+    """List what is live in Redis: next and last fire time, as `systemctl list-timers` does."""
+    from beatline.cli.reach import books_of, open_app
+
+    with books_of(open_app(wanted)) as books:
+        live = sorted(
+            books.read_all().values(),
+            key=lambda stored: (stored.next_ms is None, stored.next_ms or 0, stored.name),
+        )
+        now_ms = books.now_ms()
+    if as_json:
+        print_json([_stored_json(stored) for stored in live])
+        return 0
+    print_table(
+        ["NEXT", "LEFT", "LAST", "PASSED", "NAME", "TASK", "STATE"],
+        [
+            [
+                instant_text(None if stored.paused else stored.next_ms),
+                left_text(None if stored.paused else stored.next_ms, now_ms),
+                instant_text(stored.last_ms),
+                passed_text(stored.last_ms, now_ms),
+                stored.name,
+                _task_of(stored),
+                _state_text(stored),
+            ]
+            for stored in live
+        ],
+    )
+    click.echo(f"\n{count_text(len(live), 'schedule')}")
+    return 0
+
+
+def _task_of(stored: StoredSchedule) -> str:
+    from beatline.errors import UndecodableJob
+
+    try:
+        return stored.schedule().task
+    except UndecodableJob:
+        return "?"
+
+
+def _state_text(stored: StoredSchedule) -> str:
+    if stored.paused:
+        return click.style(f"paused: {one_line(stored.paused, 60)}", fg="yellow")
+    if stored.next_ms is None:
+        return "over"
+    failures = stored.counters.get("failures", 0)
+    return click.style(f"failed {failures}x in a row", fg="red") if failures else "active"
+
+
+def _stored_json(stored: StoredSchedule) -> dict[str, Any]:
+    return {
+        "name": stored.name,
+        "task": _task_of(stored),
+        "next": instant_json(stored.next_ms),
+        "last": instant_json(stored.last_ms),
+        "paused": stored.paused,
+        "source": stored.source,
+        "counters": stored.counters,
+    }
+
+
+@command.command(
+    epilog="""\b
+Example:
+  sched schedules plan schedules     what `apply` would do; changes nothing"""
+)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@json_option
+@place_options
+@click.pass_obj
+def plan(wanted: Wanted, paths: tuple[str, ...], as_json: bool) -> int:
+    """Show the difference between files and what is live."""
+    from beatline.cli.applying import show_plan
+    from beatline.cli.reach import books_of, open_app
+
+    declared = _loaded(wanted, paths)
+    with books_of(open_app(wanted)) as books:
+        return show_plan(declared, paths, books, as_json=as_json)
+
+
+@command.command(
+    epilog="""\b
+Examples:
+  sched schedules apply schedules            a folder is in charge of its files: what is
+                                             declared there no more is removed
+  sched schedules apply -A shop.py:app s/    refuse unknown tasks and wrong arguments"""
+)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@json_option
+@place_options
+@click.pass_obj
+def apply(wanted: Wanted, paths: tuple[str, ...], as_json: bool) -> int:
+    """Make what is live as the files declare it; files with problems change nothing."""
+    from beatline.cli.applying import apply_declared
+    from beatline.cli.reach import books_of, open_app
+
+    declared = _loaded(wanted, paths)
+    with books_of(open_app(wanted)) as books:
+        return apply_declared(declared, paths, books, as_json=as_json)
+
+
+@command.command()
+def schema() -> int:
+    """Print the JSON Schema of schedule files, for editors."""
+    from beatline_schedules import json_schema
+
+    print_json(json_schema())
+    return 0

@@ -1,0 +1,149 @@
+"""``sched worker``: run jobs; ``--beat`` keeps a beat beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from beatline.cli.arguments import MEMORY, PERIOD, schedule_options, schedule_paths
+from beatline.cli.lifeline import follow_parent, lifeline_option
+from beatline.cli.wanted import Wanted, place_options
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  sched worker -A shop.py:app                     one child per core, default queue
+  sched worker -A shop.tasks:app -Q mail,default  two queues, mail first
+  sched worker -A shop.py:app -c 8 --grace 2m     deploys wait up to two minutes
+  sched worker -A shop.py:app --beat --schedules schedules
+
+\b
+TERM and Ctrl-C let running jobs finish within the grace period and hand the rest
+back, uncounted; QUIT, or a second Ctrl-C, hands all of it back now. A worker that
+finds no Redis waits for 10 s and then ends with exit code 3."""
+)
+@place_options
+@click.option(
+    "-c",
+    "--concurrency",
+    metavar="N",
+    type=click.IntRange(1, 512),
+    default=None,
+    help="Children that run jobs.  [default: one per core]",
+)
+@click.option(
+    "-Q",
+    "--queues",
+    metavar="NAMES",
+    default="",
+    help="Queues, most preferred first, with commas.  [default: the app's]",
+)
+@click.option(
+    "-P",
+    "--pool",
+    type=click.Choice(["prefork", "solo"]),
+    default="prefork",
+    show_default=True,
+    help="What runs the jobs; solo is one child.",
+)
+@click.option("-n", "--name", metavar="NAME", default="", help="Shown by `sched status`.")
+@click.option(
+    "--grace",
+    type=PERIOD,
+    default="30s",
+    show_default=True,
+    metavar="DURATION",
+    help="How long running jobs may go on after TERM.",
+)
+@click.option(
+    "--time-limit",
+    type=PERIOD,
+    default="0s",
+    metavar="DURATION",
+    help="Kill a job that runs longer; tasks with limits of their own keep them.",
+)
+@click.option(
+    "--soft-time-limit",
+    type=PERIOD,
+    default="0s",
+    metavar="DURATION",
+    help="Raise SoftTimeLimitExceeded in a job that runs longer.",
+)
+@click.option(
+    "--max-tasks-per-child",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Replace a child after so many jobs.",
+)
+@click.option(
+    "--max-memory-per-child",
+    type=MEMORY,
+    default="0",
+    metavar="SIZE",
+    help='Replace a child that has grown beyond it, such as "200MB".',
+)
+@click.option("-B", "--beat", "with_beat", is_flag=True, help="Run a beat beside this worker.")
+@schedule_options
+@lifeline_option
+@click.pass_obj
+def command(
+    wanted: Wanted,
+    /,
+    *,
+    with_beat: bool,
+    schedules: tuple[str, ...],
+    more_schedules: tuple[str, ...],
+    lifeline: bool,
+    **limits: Any,
+) -> int:
+    """Run the jobs of an app: a supervisor that keeps the lease, and children that work."""
+    wanted.required_app()
+    wanted.pass_on()
+    paths = schedule_paths(schedules, more_schedules)
+    if paths and not with_beat:
+        raise click.UsageError(
+            "--schedules needs --beat: a worker alone fires nothing", click.get_current_context()
+        )
+    if lifeline:
+        follow_parent()
+    return _run_with_beat(wanted, paths, limits) if with_beat else _run(wanted, limits)
+
+
+def _run(wanted: Wanted, limits: dict[str, Any]) -> int:
+    from beatline.logs import set_up_logging
+    from beatline_worker.options import WorkerOptions
+    from beatline_worker.supervisor import Supervisor
+
+    level = wanted.log_level or "info"
+    set_up_logging(level)
+    options = WorkerOptions(
+        app=wanted.required_app(),
+        queues=tuple(name for name in limits["queues"].split(",") if name),
+        concurrency=limits["concurrency"] or 0,
+        pool=limits["pool"],
+        grace_ms=limits["grace"],
+        max_tasks_per_child=limits["max_tasks_per_child"],
+        max_memory_per_child=limits["max_memory_per_child"],
+        time_limit_ms=limits["time_limit"],
+        soft_time_limit_ms=limits["soft_time_limit"],
+        log_level=level,
+        name=limits["name"],
+    )
+    return Supervisor(options).run()
+
+
+def _run_with_beat(wanted: Wanted, paths: list[str], limits: dict[str, Any]) -> int:
+    from beatline.cli.bell import Bell
+    from beatline.cli.companion import Companion
+    from beatline.cli.companions import beat_arguments, worker_arguments
+    from beatline.cli.ensemble import Ensemble
+    from beatline.cli.plain_stage import PlainStage
+
+    beat = Companion("beat", beat_arguments(wanted, paths), captured=False)
+    worker = Companion("worker", worker_arguments(wanted, limits), captured=False)
+    grace_s = limits["grace"] / 1_000 + 10
+    with Bell() as bell:
+        return Ensemble([beat, worker], PlainStage(), bell, grace_s=grace_s).run()
