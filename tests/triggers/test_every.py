@@ -124,7 +124,3 @@ def test_spec_when_built_again_then_the_same_trigger(trigger: Every) -> None:
 
     assert trigger == again
     assert trigger.next_ms(1_764_000_000_123) == again.next_ms(1_764_000_000_123)
-
-
-def test_spec_when_a_whole_number_then_milliseconds() -> None:
-    assert 1_500 == build_trigger({"every": 1_500}).next_ms(0)

@@ -37,8 +37,7 @@ def build_timetable(spec: Mapping[str, Any], name: str) -> Timetable:
 
     Args:
         spec: A trigger's spec, with ``start``, ``end``, ``jitter`` and ``exclude`` where wanted.
-            A number as duration counts seconds, except under ``every``, where a whole number
-            counts milliseconds.
+            ``every`` needs a unit; other durations may be a number of seconds.
         name: The schedule's name, from which ``H``, ``spread`` and jitter are drawn.
 
     Raises:
@@ -123,8 +122,11 @@ def _build_cron(value: Any, timezone: str, name: str | None, options: dict[str, 
 
 
 def _build_every(value: Any, timezone: str, name: str | None, options: dict[str, Any]) -> Trigger:
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = f"{value}ms" if value >= 0 else value
+    if isinstance(value, int | float):
+        # Seconds to one reader, milliseconds to the next: the error would be a thousandfold.
+        raise InvalidTrigger(
+            f"every {value!r} has no unit", remedy=f'write "{value}s", or "{value}ms"'
+        )
     return Every(value, timezone=timezone, name=name, **options)
 
 

@@ -108,7 +108,7 @@ class Cron(Trigger):
         if not day_of_month.begins_with_star and not day_of_week.begins_with_star:
             return [
                 f"{pair} are both restricted: it fires on days that match either; "
-                'to demand both, let one begin with "*", such as "*/1"'
+                'to demand both, write rrule: "FREQ=MONTHLY;BYMONTHDAY=13;BYDAY=FR"'
             ]
         starred = day_of_month if day_of_month.begins_with_star else day_of_week
         return [
