@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from time import perf_counter
@@ -256,6 +258,22 @@ def test_next_when_asked_in_any_order_then_the_same_answers() -> None:
 
     assert forwards == backwards[::-1]
     assert all(a is not None and b is not None and a <= b for a, b in pairwise(forwards))
+
+
+def test_next_when_asked_by_several_threads_then_the_same_answers() -> None:
+    # Triggers with the same day fields share one search for days.
+    moments = [utc("2026-01-01 00:00") + timedelta(hours=31 * step) for step in range(150)]
+    orders = [random.Random(seed).sample(moments, len(moments)) for seed in range(4)]
+    expected = {moment: Cron("0 9 13,L * fri#2").next_after(moment) for moment in moments}
+
+    def ask(order: list[datetime]) -> dict[datetime, datetime | None]:
+        trigger = Cron("0 9 13,L * fri#2")
+        return {moment: trigger.next_after(moment) for moment in order}
+
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(ask, orders))
+
+    assert [expected] * 4 == answers
 
 
 @pytest.mark.slow

@@ -61,8 +61,8 @@ class Timetable:
                 f"end {moment_text(end_ms)} lies before start {moment_text(start_ms)}",
                 remedy="exchange them, or leave one out",
             )
-        floor_ms = trigger.interval_floor_ms()
-        if jitter_ms and floor_ms is not None and jitter_ms > floor_ms:
+        floor_ms = trigger.interval_floor_ms() if jitter_ms else None
+        if floor_ms is not None and jitter_ms > floor_ms:
             raise InvalidTrigger(
                 f"jitter {duration_text(jitter_ms)} is longer than the shortest interval, "
                 f"{duration_text(floor_ms)}",
