@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from beatline import App
 from tests.processes import Command, Journal, commands
 from tests.servers import RedisProcess
 
+ROOT = Path(__file__).parent.parent.parent
 JOBS_APP = "tests/worker/jobs_app.py:app"
 
 
@@ -29,7 +31,7 @@ def sched(
     env = {
         "BEATLINE_REDIS_URL": redis_server.url,
         "JOURNAL": str(journal.path),
-        "PYTHONPATH": str(Path(__file__).parent.parent.parent),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
     }
     with commands(tmp_path, env) as start:
         yield start

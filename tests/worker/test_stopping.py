@@ -68,7 +68,7 @@ def test_stop_when_idle_then_ends_at_once_and_leaves_no_key(
     code = command.terminate(timeout=5)
 
     assert code == 0
-    left = {key.decode() for key in redis_client.keys("*")}  # type: ignore[attr-defined]
+    left = {key.decode(errors="replace") for key in redis_client.keys("*")}  # type: ignore[attr-defined]
     own = ("held:", "consumers:", "worker:", "workers", "gone", "idle:", "wake:", "offers")
     assert not [
         key for key in left if key.partition("}:")[2].startswith(own) and "wake:beat" not in key

@@ -57,6 +57,8 @@ def test_row_when_another_process_writes_then_its_parent_reads() -> None:
             fence=st.integers(0, 2**53),
             outcome=st.sampled_from(["ack", "end", "retry"]),
             body=st.binary(max_size=2000),
+            ttl_ms=st.integers(0, 2**53),
+            delay_ms=st.integers(0, 2**53),
         ),
         max_size=20,
     )

@@ -31,6 +31,8 @@ _log = logging.getLogger("beatline.worker.lease")
 
 #: Longest pause between two heartbeats, ms: cancellations reach a worker within one.
 LONGEST_BEAT_MS = 2_000
+#: Pause before the heartbeat that follows a registration, seconds.
+QUICK_BEAT_S = 0.1
 #: Every so many heartbeats the lists are compared.
 COMPARE_EVERY = 3
 
@@ -101,27 +103,31 @@ class LeaseKeeper:
         pause_s = 0.0
         while not self._stop.wait(pause_s):
             try:
-                self._beat()
-                pause_s = beat_s
+                pause_s = beat_s if self._beat() else QUICK_BEAT_S
             except (*LOST, NotSent, ResponseError) as error:
                 _log.warning("lease.not_renewed worker=%s error=%s", self._worker, error)
                 self._connection.close()
                 pause_s = random.uniform(0.05, 0.3)
         self._connection.close()
 
-    def _beat(self) -> None:
+    def _beat(self) -> bool:
+        """Renew everywhere; False where the server did not know us."""
         self._connection.connect()
         sent_ns = awake_or_not_ns()
         compare = self._connection.generation != self._generation or not (
             self._beats % COMPARE_EVERY
         )
+        known = True
         for partition, key_prefix in enumerate(self._prefixes):
             held = self._runs(partition) if compare else None
             renewal = renew(self._connection, key_prefix, self._worker, self._lease_ms, held)
             self._report(Heartbeat(partition, renewal, compare))
-        self._generation = self._connection.generation
+            known = known and renewal.word == "OK"
+        # A worker that had to register anew compares at once: its runs may be somebody else's.
+        self._generation = self._connection.generation if known else 0
         self._renewed_ns = sent_ns
         self._beats += 1
+        return known
 
 
 def awake_or_not_ns() -> int:
