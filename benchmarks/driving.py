@@ -1,0 +1,81 @@
+"""Drives one contender: sends through its side, starts and ends its workers."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from benchmarks.environments import FOLDER, python_of
+from benchmarks.private_redis import PrivateRedis
+from benchmarks.roster import Contender
+from benchmarks.sessions import PYTHONPATH, ROOT, Failed, Session
+from benchmarks.stamps import FOLDER_VARIABLE
+
+
+class Driver:
+    """
+    One contender on one server.
+
+    Args:
+        contender: Who.
+        server: Where.
+        folder: For stamps and logs.
+        stored: Whether results are kept.
+    """
+
+    def __init__(
+        self, contender: Contender, server: PrivateRedis, folder: Path, *, stored: bool = False
+    ) -> None:
+        self.contender = contender
+        self._server = server
+        self._folder = folder
+        self._environment = {
+            "BENCH_URL": server.url,
+            "BEATLINE_REDIS_URL": server.url,
+            FOLDER_VARIABLE: str(folder),
+            "BENCH_SETTINGS": json.dumps({**contender.settings, "stored": stored}),
+        }
+
+    def send(self, verb: str, *arguments: float, limit_s: float = 180) -> dict[str, Any]:
+        """
+        Have its side do something and return what it says.
+
+        Raises:
+            Failed: It has not, or not in time.
+        """
+        command = self._command(verb, *(str(argument) for argument in arguments))
+        environment = {**os.environ, "PYTHONPATH": PYTHONPATH, **self._environment}
+        try:
+            done = subprocess.run(
+                command, cwd=ROOT, env=environment, capture_output=True, text=True,
+                timeout=limit_s, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired as late:
+            raise Failed(f"{verb} took longer than {limit_s:.0f} s") from late
+        if done.returncode:
+            raise Failed(f"{verb} ended with {done.returncode}: {done.stderr[-800:]}")
+        answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+        return answer
+
+    def work(self, *, with_scheduler: bool = False) -> Session:
+        """Start its workers: two children in all, and a scheduler where it needs one."""
+        contender = self.contender
+        commands = [
+            self._command("worker", str(contender.children), str(number))
+            for number in range(contender.worker_processes)
+        ]
+        if with_scheduler and not contender.schedules_itself:
+            commands.append(self._command("scheduler"))
+        log = self._folder / f"{contender.name}-{contender.form}.log"
+        return Session(commands, self._environment, log)
+
+    def _command(self, verb: str, *arguments: str) -> list[str]:
+        if self.contender.module is None:
+            node = shutil.which("node") or "node"
+            return [node, str(FOLDER / "bullmq" / "side.mjs"), verb, *arguments]
+        python = str(python_of(self.contender.environment))
+        return [python, "-m", f"benchmarks.peers.{self.contender.module}", verb, *arguments]

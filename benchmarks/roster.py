@@ -1,0 +1,133 @@
+"""
+Who is measured, and how each is set up: its defaults, and the best that we found for no-op jobs.
+
+Late acknowledgement is switched on where a contender has it, in both forms. What was tried to
+find the tuned forms is told in ``docs/benchmarks.md``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Contender:
+    """
+    One form of one library.
+
+    Attributes:
+        name: Of the library.
+        form: ``default`` or ``tuned``.
+        package: Whose version is reported.
+        environment: Where it is installed.
+        module: Its side, of ``benchmarks.peers``; None for BullMQ.
+        acks: Whether a job survives the death of the process that runs it.
+        drain_jobs: Jobs of one drain: a few seconds of work.
+        worker_processes: How many commands make two children; each gets its number.
+        schedules_itself: Whether its worker promotes; else a scheduler runs beside it.
+        sends_per_s: Roughly, to know how long before their instant jobs must be sent.
+        settings: What its side reads.
+    """
+
+    name: str
+    form: str
+    package: str
+    environment: str
+    module: str | None
+    acks: bool
+    drain_jobs: int
+    sends_per_s: int
+    worker_processes: int = 1
+    schedules_itself: bool = True
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """Name and form, as tables show it."""
+        return f"{self.name} ({self.form})"
+
+    @property
+    def children(self) -> int:
+        """Children per worker command: two in all."""
+        return 2 // self.worker_processes
+
+
+def _pair(
+    name: str,
+    package: str,
+    environment: str,
+    module: str | None,
+    *,
+    default: dict[str, Any],
+    tuned: dict[str, Any],
+    **both: Any,
+) -> list[Contender]:
+    forms = []
+    for form, own in (("default", default), ("tuned", tuned)):
+        arguments = {"name": name, "form": form, "package": package, "environment": environment,
+                     "module": module, "acks": True, **both, **own}  # fmt: skip
+        forms.append(Contender(**arguments))
+    return forms
+
+
+_QUIET_CELERY = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+
+CONTENDERS: list[Contender] = [
+    Contender("Beatline", "default", "beatline", "ours", "beatline_side", acks=True,
+              drain_jobs=60_000, sends_per_s=6_000, schedules_itself=False),
+    *_pair("Celery", "celery", "peers", "celery_side", sends_per_s=900,
+           default={"drain_jobs": 2_000},
+           tuned={"drain_jobs": 3_000, "worker_processes": 2,
+                  "settings": {"pool": "solo", "prefetch": 128, "worker": _QUIET_CELERY}}),
+    *_pair("RQ", "rq", "peers", "rq_side", sends_per_s=900, worker_processes=2,
+           default={"drain_jobs": 250},
+           tuned={"drain_jobs": 1_200, "settings": {"class": "rq.SimpleWorker"}}),
+    *_pair("Dramatiq", "dramatiq", "peers", "dramatiq_side", sends_per_s=2_500,
+           default={"drain_jobs": 8_000},
+           tuned={"drain_jobs": 12_000, "settings": {"threads": 2, "bare": True, "prefetch": 256,
+                                                     "delay_prefetch": 16_000}}),
+    *_pair("Huey", "huey", "peers", "huey_side", sends_per_s=3_000, acks=False,
+           default={"drain_jobs": 6_000},
+           tuned={"drain_jobs": 10_000, "settings": {"kind": "process", "worker": ["-C"]}}),
+    *_pair("arq", "arq", "arq", "arq_side", sends_per_s=700, worker_processes=2,
+           default={"drain_jobs": 250},
+           tuned={"drain_jobs": 2_500, "settings": {"max_jobs": 200, "poll_s": 0.02,
+                                                    "read_limit": 400}}),
+    *_pair("SAQ", "saq", "peers", "saq_side", sends_per_s=1_200,
+           default={"drain_jobs": 4_000},
+           tuned={"drain_jobs": 5_000, "settings": {"concurrency": 100,
+                                                    "timers": {"schedule": 0.1}}}),
+    *_pair("taskiq", "taskiq", "peers", "taskiq_side", sends_per_s=1_000, schedules_itself=False,
+           default={"drain_jobs": 6_000, "acks": False},
+           tuned={"drain_jobs": 8_000,
+                  "settings": {"streams": True, "xread_count": 500,
+                               "worker": ["--no-parse", "--max-async-tasks", "500"],
+                               "scheduler": ["--loop-interval", "1"]}}),
+    *_pair("docket", "pydocket", "peers", "docket_side", sends_per_s=700, worker_processes=2,
+           default={"drain_jobs": 1_500},
+           tuned={"drain_jobs": 2_500, "settings": {"concurrency": 30, "step_ms": 20}}),
+    *_pair("BullMQ", "bullmq", "node", None, sends_per_s=2_500, worker_processes=2,
+           default={"drain_jobs": 6_000},
+           tuned={"drain_jobs": 15_000, "settings": {"concurrency": 50}}),
+]  # fmt: skip
+
+
+def chosen(names: list[str] | None, form: str | None) -> list[Contender]:
+    """
+    The contenders of these names (any case), Beatline always among them.
+
+    Raises:
+        KeyError: One of the names is nobody's.
+    """
+    wanted = None if names is None else {name.lower() for name in names} | {"beatline"}
+    if wanted is not None:
+        unknown = wanted - {contender.name.lower() for contender in CONTENDERS}
+        if unknown:
+            raise KeyError(f"no contender is called {', '.join(sorted(unknown))}")
+    return [
+        contender
+        for contender in CONTENDERS
+        if (wanted is None or contender.name.lower() in wanted)
+        and (form is None or contender.form == form or contender.name == "Beatline")
+    ]
