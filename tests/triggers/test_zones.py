@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import zoneinfo
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,21 +13,31 @@ from beatline.errors import InvalidTrigger
 from beatline.triggers import tzdata_version, zone, zone_names
 from beatline.triggers.zone_file import YearDay, read_zone_file
 from tests.triggers.cron_model import zone_of_wheel
+from tests.triggers.strategies import zones_with_changes
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def test_zones_when_read_then_offsets_agree_with_zoneinfo() -> None:
+def assert_agree_with_zoneinfo(names: Iterable[str], samples: int) -> None:
     draw = random.Random(1)
-
-    for name in sorted(zone_names()):
+    for name in names:
         ours, theirs = zone(name), zone_of_wheel(name)
         edges = [start_s + delta for start_s in ours.starts[1:] for delta in (-1, 0)]
-        for utc_s in [*draw.sample(edges, min(15, len(edges))), draw.randrange(253_000_000_000)]:
+        edges = draw.sample(edges, min(samples, len(edges)))
+        for utc_s in [*edges, draw.randrange(253_000_000_000)]:
             moment = (EPOCH + timedelta(seconds=utc_s)).astimezone(theirs)
             offset = moment.utcoffset()
             assert offset is not None
             assert offset.total_seconds() == ours.offsets[ours.index(utc_s)], (name, moment)
+
+
+def test_zones_when_read_then_offsets_agree_with_zoneinfo() -> None:
+    assert_agree_with_zoneinfo(zones_with_changes(), samples=12)
+
+
+@pytest.mark.slow
+def test_zones_when_all_are_read_then_offsets_agree_with_zoneinfo() -> None:
+    assert_agree_with_zoneinfo(sorted(zone_names()), samples=500)
 
 
 def test_zone_when_its_rule_goes_on_then_years_far_ahead_are_known() -> None:
