@@ -1,0 +1,112 @@
+"""The app whose jobs the fault suite runs: each tells a journal when it starts and ends."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import resource
+import signal
+import time
+from pathlib import Path
+
+from beatline import App, current_job
+from beatline.task import Task
+from tests.faults.journal import write
+
+app = App("faults")
+
+
+def _fence() -> int:
+    job = current_job()
+    return 0 if job is None else job.fence
+
+
+@app.task(name="work", ignore_result=True)
+def work(key: str, seconds: float) -> None:
+    fence = _fence()
+    write("start", key, fence)
+    time.sleep(seconds)
+    write("end", key, fence)
+
+
+@app.task(name="stumble", bind=True, ignore_result=True, max_retries=3, default_retry_delay=0.2)
+def stumble(self: Task, key: str, seconds: float) -> None:
+    """Fails once, and succeeds at the next attempt."""
+    fence = _fence()
+    write("start", key, fence)
+    time.sleep(seconds)
+    if self.request.retries == 0:
+        write("fail", key, fence)
+        raise self.retry()
+    write("end", key, fence)
+
+
+@app.task(name="steps", ignore_result=True)
+def steps(key: str, seconds: float) -> None:
+    """Says every 20 ms that it still runs."""
+    fence = _fence()
+    write("start", key, fence)
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        time.sleep(0.02)
+        write("step", key, fence)
+    write("end", key, fence)
+
+
+@app.task(name="tick", ignore_result=True)
+def tick(schedule: str) -> None:
+    """One occurrence of a schedule; its key names schedule and fire time."""
+    job = current_job()
+    assert job is not None
+    planned = job.scheduled_for
+    assert planned is not None
+    key = f"{schedule}@{round(planned.timestamp() * 1000)}"
+    write("start", key, job.fence)
+    write("end", key, job.fence)
+
+
+@app.task(name="hold_gil", ignore_result=True)
+def hold_gil(key: str, how: str, size: int) -> None:
+    """Holds the GIL in a single call of C code."""
+    fence = _fence()
+    write("start", key, fence)
+    if how == "sum":
+        sum(range(size))
+    else:
+        re.match(r"(a+)+$", "a" * size + "b")
+    write("end", key, fence)
+
+
+@app.task(name="poison", ignore_result=True)
+def poison(key: str, how: str) -> None:
+    """Takes its process down, or lets itself be taken down."""
+    write("start", key, _fence())
+    if how == "exit":
+        os._exit(7)
+    if how == "segv":
+        signal.signal(signal.SIGSEGV, signal.SIG_DFL)
+        ctypes.string_at(0)
+    if how == "hog":
+        _eat_memory()
+    if how == "allotted":
+        _eat_memory_within(96 << 20)
+    time.sleep(60)
+
+
+def _eat_memory() -> None:
+    eaten = []
+    while True:
+        eaten.append(b"x" * (4 << 20))
+        time.sleep(0.01)
+
+
+def _eat_memory_within(more: int) -> None:
+    """With the limit of the system's own (``ulimit -v``) on this process."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + more
+    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+    try:
+        _eat_memory()
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))

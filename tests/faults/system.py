@@ -1,0 +1,356 @@
+"""
+One Redis, and real processes of Beatline around it, for one scenario.
+
+The system starts clients, beats and workers, keeps account of what the scenario does to them
+(whom it killed, what it stopped, how long Redis was away), and at the end waits until all work
+is done, asks the checker, and fills the scenario's row of the table.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from beatline import App
+from tests.faults.checker import Circumstances, Run, Span, Verdict, check, runs_of
+from tests.faults.journal import WHERE, Event, Journal
+from tests.faults.leftovers import leftovers
+from tests.faults.report import Row
+from tests.processes import Command, descendants
+from tests.servers import RedisProcess, eventually
+
+ROOT = Path(__file__).parents[2]
+APP = "tests.faults.faults_app:app"
+
+#: Lease of all workers, seconds: short, so that scenarios are.
+LEASE_S = 2.0
+#: A dead child's job runs again: 1 s until it is queued, 1 s until a free child starts it (G4).
+CHILD_LIMIT_S = 2.0
+#: A dead machine's jobs run again: lease + 1 s, and 1 s until a free child starts them (G4).
+MACHINE_LIMIT_S = LEASE_S + 2.0
+#: Work flows again after an outage (G11), and after a connection that was half open.
+OUTAGE_LIMIT_S, HALF_OPEN_LIMIT_S = 10.0, 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """Something stood still from ``begin_ns`` to ``end_ns``, and may take ``limit_s`` more."""
+
+    begin_ns: int
+    end_ns: int
+    limit_s: float
+
+
+class System:
+    """
+    One scenario's processes.
+
+    Args:
+        folder: Holds journal and logs.
+        server: Its Redis.
+        start: Starts a ``sched`` command.
+        row: Its row of the table.
+        chances: What is drawn is drawn here.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        server: RedisProcess,
+        start: Callable[..., Command],
+        row: Row,
+        chances: random.Random,
+    ) -> None:
+        self.folder = folder
+        self.server = server
+        self.row = row
+        self.chances = chances
+        self.journal = Journal(folder / "journal")
+        self.env = {
+            "BEATLINE_REDIS_URL": server.tcp_url,
+            "BEATLINE_LEASE": f"{LEASE_S:g}s",
+            "PYTHONPATH": str(ROOT),
+            WHERE: str(self.journal.path),
+        }
+        self.app = App("observer", redis=server.url)
+        self.workers: list[Command] = []
+        self.beats: list[Command] = []
+        self.deaths: dict[int, int] = {}
+        self.stops: dict[int, list[Span]] = {}
+        self.tails: list[Span] = []
+        self.outages: list[Outage] = []
+        self.ended_otherwise: set[str] = set()
+        self._start = start
+        self._loads: list[subprocess.Popen[bytes]] = []
+        self.limits: dict[int, float] = {}
+
+    # --- processes ------------------------------------------------------------------------------
+
+    def worker(
+        self, *options: str, url: str | None = None, env: Mapping[str, str] | None = None
+    ) -> Command:
+        """Start a worker and wait until it takes jobs."""
+        command = self._start(
+            "worker", "-A", APP, *options, extra_env={**self.env, **_to(url), **(env or {})}
+        )
+        command.wait_for_line("worker.ready", timeout=30)
+        self.workers.append(command)
+        return command
+
+    def beat(
+        self, *options: str, url: str | None = None, env: Mapping[str, str] | None = None
+    ) -> Command:
+        """Start a beat and wait until it has begun."""
+        command = self._start("beat", *options, extra_env={**self.env, **_to(url), **(env or {})})
+        command.wait_for_line("beat.started", timeout=30)
+        self.beats.append(command)
+        return command
+
+    def load(
+        self,
+        *options: str,
+        rate: float = 200,
+        name: str | None = None,
+        url: str | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> subprocess.Popen[bytes]:
+        """Start a client that sends jobs at this rate until `settle`, and wait for its first."""
+        name = name or f"load{len(self._loads)}"
+        with (self.folder / f"{name}.log").open("wb") as log:
+            client = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "tests.faults.load", "--name", name),
+                    *("--rate", str(rate), "--seed", str(self.chances.randrange(1 << 30))),
+                    *options,
+                ],
+                env={**os.environ, **self.env, **_to(url), **(env or {})},
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._loads.append(client)
+        eventually(
+            lambda: any(one.key.startswith(f"{name}-") for one in self.journal.of("acked")),
+            30,
+            every=0.1,
+            what=f"the first job of {name}",
+        )
+        return client
+
+    def send(self, task: str, *args: object, **options: object) -> str:
+        """Send one job from here, and hold the system to it; the id."""
+        result = self.app.send_task(task, args, ignore_result=True, **options)  # type: ignore[arg-type]
+        self.note("acked", str(args[0]))
+        return result.id
+
+    def note(self, what: str, key: str) -> None:
+        """Write into the journal from here."""
+        line = f"{what} {key} 0 {os.getpid()} {time.monotonic_ns()}\n"
+        with self.journal.path.open("a") as journal:
+            journal.write(line)
+
+    # --- faults ---------------------------------------------------------------------------------
+
+    def kill(self, pids: Collection[int], limit_s: float) -> None:
+        """
+        kill -9 for these processes at once.
+
+        Args:
+            pids: Whom.
+            limit_s: What they ran must have begun again after so many seconds.
+        """
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        now_ns = time.monotonic_ns()
+        for pid in pids:
+            self.deaths[pid] = now_ns
+            self.limits[pid] = limit_s
+
+    def kill_command(self, command: Command) -> None:
+        """kill -9 for a command; what descends from it dies with it or is killed too."""
+        family = command.family()
+        self.kill([command.pid], MACHINE_LIMIT_S)
+        for pid in family:
+            self.deaths.setdefault(pid, self.deaths[command.pid])
+            self.limits.setdefault(pid, MACHINE_LIMIT_S)
+        command.process.wait(10)
+        for known in (self.workers, self.beats):
+            if command in known:
+                known.remove(command)
+
+    @contextmanager
+    def stopped(self, command: Command) -> Iterator[None]:
+        """SIGSTOP for a command and all that descends from it, SIGCONT at the end."""
+        family = command.family()
+        for pid in family:
+            os.kill(pid, signal.SIGSTOP)
+        begin_ns = time.monotonic_ns()
+        try:
+            yield
+        finally:
+            end_ns = time.monotonic_ns()
+            for pid in family:
+                self.stops.setdefault(pid, []).append((begin_ns, end_ns))
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+    @contextmanager
+    def outage(self, limit_s: float = OUTAGE_LIMIT_S) -> Iterator[None]:
+        """What happens inside keeps work from flowing; afterwards it must flow again in time."""
+        begin_ns = time.monotonic_ns()
+        yield
+        self.outages.append(Outage(begin_ns, time.monotonic_ns(), limit_s))
+
+    def stop_load(self) -> None:
+        """Let the clients finish their calls and end."""
+        for client in self._loads:
+            client.terminate()
+        for client in self._loads:
+            assert client.wait(90) == 0, (self.folder / "load0.log").read_text()[-2000:]
+        self._loads.clear()
+
+    def close(self) -> None:
+        """End what `stop_load` did not."""
+        for client in self._loads:
+            client.kill()
+            client.wait()
+        self.app.close()
+
+    # --- the end --------------------------------------------------------------------------------
+
+    def await_completed(self, count: int, timeout: float = 30.0) -> None:
+        """Wait until so many more runs have been completed than now: the fault has effect."""
+        wanted = self.journal.count("end") + count
+        eventually(
+            lambda: self.journal.count("end") >= wanted, timeout, every=0.1, what=f"{count} runs"
+        )
+
+    def settle(
+        self,
+        timeout: float = 60.0,
+        *,
+        targets: Collection[str] = (),
+        grid_prefixes: Sequence[str] = (),
+        leaves: Collection[str] = (),
+    ) -> Verdict:
+        """
+        Wait until all work is done, and hold the scenario to its promises.
+
+        Args:
+            timeout: Seconds that the work may take from now on.
+            targets, grid_prefixes: As for `check`.
+            leaves: Keys, or beginnings of keys, that may remain in Redis.
+        """
+        self.stop_load()
+        deadline = time.monotonic() + timeout
+        while True:
+            verdict = self._check(targets, grid_prefixes)
+            is_done = not verdict.lost and self.app.queues.depth() == 0
+            if is_done or time.monotonic() > deadline:
+                break
+            time.sleep(0.2)
+        events = self.journal.events()
+        verdict = self._check(targets, grid_prefixes)
+        row = self.row
+        row.jobs, row.lost, row.doubled = verdict.jobs, len(verdict.lost), len(verdict.doubled)
+        row.remarks += verdict.remarks
+        problems = [*self._judge_recovery(events), *_end(self.workers)]
+        # The beats go last: what killed workers leave behind is theirs to clear away.
+        problems += self._await_cleared(leaves)
+        problems += _end(self.beats)
+        assert not verdict.lost, f"lost: {verdict.lost[:10]} of {len(verdict.lost)}"
+        assert not verdict.doubled, f"doubled: {verdict.doubled[:10]} of {len(verdict.doubled)}"
+        assert not verdict.uncalled, f"nobody asked for {verdict.uncalled[:10]}"
+        assert verdict.slowest_call_s < 5.5, f"a call took {verdict.slowest_call_s} s"
+        assert not problems, "\n".join(problems)
+        row.outcome = "held"
+        return verdict
+
+    def _check(self, targets: Collection[str], grid_prefixes: Sequence[str]) -> Verdict:
+        return check(
+            self.journal.events(),
+            Circumstances(self.deaths, self.stops, self.tails),
+            targets=targets,
+            ended_otherwise=self.ended_otherwise,
+            grid_prefixes=grid_prefixes,
+        )
+
+    def _judge_recovery(self, events: Sequence[Event]) -> list[str]:
+        """How long it took after each fault until work flowed again, and what was too late."""
+        runs = [run for of_key in runs_of(events).values() for run in of_key]
+        times = [*self._after_kills(runs), *self._after_outages(runs)]
+        if times:
+            # The row shows the time that came nearest to its limit.
+            worst = max(times, key=lambda pair: pair[0] / pair[1])
+            self.row.recovery_s, self.row.limit_s = round(worst[0], 2), worst[1]
+        return [f"took {took:.1f} s, at most {limit:g} s" for took, limit in times if took > limit]
+
+    def _after_kills(self, runs: Sequence[Run]) -> Iterator[tuple[float, float]]:
+        by_key: dict[str, list[Run]] = {}
+        for run in runs:
+            by_key.setdefault(run.key, []).append(run)
+        for run in runs:
+            died_ns = self.deaths.get(run.pid)
+            if died_ns is None or run.ended_ns or run.failed_ns or run.seen_ns > died_ns:
+                continue
+            after = [other.started_ns for other in by_key[run.key] if other.started_ns > died_ns]
+            if after:
+                yield (min(after) - died_ns) / 1e9, self.limits[run.pid]
+
+    def _after_outages(self, runs: Sequence[Run]) -> Iterator[tuple[float, float]]:
+        starts = sorted(run.started_ns for run in runs)
+        for outage in self.outages:
+            after = next((at for at in starts if at > outage.end_ns), None)
+            if after is None:
+                yield float("inf"), outage.limit_s
+            else:
+                yield (after - outage.end_ns) / 1e9, outage.limit_s
+
+    def _await_cleared(self, leaves: Collection[str]) -> list[str]:
+        deadline = time.monotonic() + 2 * LEASE_S + 6
+        while found := leftovers(self.server, allowed=leaves):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.2)
+        return found
+
+
+def _end(commands: Sequence[Command]) -> list[str]:
+    """TERM for commands; what is wrong with how they end, and whom they leave behind."""
+    problems = []
+    for command in commands:
+        name = f"sched {' '.join(command.arguments)}"
+        if command.process.poll() is not None:
+            problems.append(f"{name} had ended by itself: {command.output[-1500:]}")
+            continue
+        family = descendants(command.pid)
+        code = command.terminate(40)
+        if code != 0:
+            problems.append(f"{name} ended with {code}: {command.output[-1500:]}")
+        orphans = [pid for pid in family if _lives(pid)]
+        if orphans:
+            problems.append(f"{name} left {orphans} behind")
+        if "Traceback" in command.output:
+            problems.append(f"{name} raised: {command.output[-3000:]}")
+    return problems
+
+
+def _to(url: str | None) -> dict[str, str]:
+    return {} if url is None else {"BEATLINE_REDIS_URL": url}
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

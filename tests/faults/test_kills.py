@@ -1,0 +1,61 @@
+"""Processes that are killed under load."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults.chances import lasting
+from tests.faults.system import CHILD_LIMIT_S, System
+from tests.processes import Command, descendants
+
+pytestmark = pytest.mark.faults
+
+Make = Callable[..., System]
+
+
+def test_load_without_faults(system: Make) -> None:
+    one = system()
+    one.beat()
+    one.worker("-c", "2")
+    one.load(rate=200)
+    time.sleep(lasting(8, 3))
+
+    one.settle()
+
+
+def test_kill_9_of_children_and_supervisors_under_load(system: Make) -> None:
+    one = system()
+    one.beat()
+    workers = [one.worker("-c", "2") for _ in range(2)]
+    one.load(rate=150)
+    until = time.monotonic() + lasting(60, 12)
+
+    while time.monotonic() < until:
+        time.sleep(one.chances.uniform(0.3, 1.2))
+        at = one.chances.randrange(len(workers))
+        if one.chances.random() < 0.2:
+            one.kill_command(workers[at])
+            workers[at] = one.worker("-c", "2")
+        else:
+            kill_one_child(one, workers[at], one.chances)
+
+    one.settle()
+
+
+def kill_one_child(one: System, worker: Command, chances: random.Random) -> None:
+    """Kill a child, or the zygote from which all of them are forked."""
+    family = descendants(worker.pid)
+    if not family:
+        return
+    zygote, *children = family
+    if children and chances.random() < 0.9:
+        one.kill([chances.choice(children)], CHILD_LIMIT_S)
+    else:
+        one.kill([zygote], CHILD_LIMIT_S)
+        for child in children:
+            one.deaths.setdefault(child, one.deaths[zygote])
+            one.limits.setdefault(child, CHILD_LIMIT_S)
