@@ -6,7 +6,10 @@ Each method queues a chore; the chores' thread repeats it until Redis has answer
 
 from __future__ import annotations
 
+import json
 import logging
+import os
+import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,10 +17,12 @@ from typing import Any
 
 from beatline.keys import prefix
 from beatline.store.leasing import give_back, leave, register, release
+from beatline.version import __version__
 from beatline.wire.connection import Endpoint, HeldConnection
 from beatline_worker.chores import Chores
 from beatline_worker.nursery import ChildState
 from beatline_worker.obituary import Estate
+from beatline_worker.options import WorkerOptions
 from beatline_worker.table import NO_LIMIT
 
 _log = logging.getLogger("beatline.worker.books")
@@ -169,3 +174,20 @@ class Books:
     def close(self) -> None:
         """End the chores' thread."""
         self._chores.stop()
+
+
+def describe(options: WorkerOptions, settings: WorkerSettings, queues: str) -> dict[str, str]:
+    """What ``worker:<id>`` says: for people, and for whoever has to reclaim its jobs."""
+    return {
+        "host": socket.gethostname(),
+        "pid": str(os.getpid()),
+        "name": options.name,
+        "queues": queues,
+        "pool": options.pool,
+        "concurrency": str(options.children),
+        "lease_ms": str(settings.lease_ms),
+        "max_deliveries": str(settings.max_deliveries),
+        "started_ms": str(int(time.time() * 1000)),
+        "version": __version__,
+        "tasks": json.dumps(settings.tasks),
+    }

@@ -85,9 +85,14 @@ class LeaseKeeper:
         self._renewed_ns = awake_or_not_ns()
 
     @property
+    def age_ms(self) -> int:
+        """How long ago the last renewal that was answered was sent."""
+        return (awake_or_not_ns() - self._renewed_ns) // 1_000_000
+
+    @property
     def has_run_out_here(self) -> bool:
         """Whether the lease may be over by our own clock: a whole one since the last renewal."""
-        return awake_or_not_ns() - self._renewed_ns > self._lease_ms * 1_000_000
+        return self.age_ms > self._lease_ms
 
     def start(self) -> None:
         """Start the thread."""

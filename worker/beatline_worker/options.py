@@ -34,6 +34,9 @@ class WorkerOptions:
         time_limit_ms, soft_time_limit_ms: For tasks that say none; 0 none.
         largest_batch: Most jobs that a child takes at once.
         log_level: ``debug``, ``info``, ``warning``, ``error``.
+        health: Address of the HTTP endpoint for probes, such as ``:9000``; empty none.
+        health_file: File for probes; empty none.
+        give_up_ms: The worker exits with 3 after so long without Redis; 0 never.
         name: Shown by ``sched status``; empty takes host and pid.
     """
 
@@ -48,6 +51,9 @@ class WorkerOptions:
     soft_time_limit_ms: int = 0
     largest_batch: int = 64
     log_level: str = "info"
+    health: str = ""
+    health_file: str = ""
+    give_up_ms: int = 300_000
     name: str = ""
 
     def __post_init__(self) -> None:

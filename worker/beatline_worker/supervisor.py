@@ -14,7 +14,6 @@ time is used here.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import queue
@@ -26,10 +25,11 @@ import time
 from types import FrameType
 from typing import Final
 
+from beatline.health import Health, HealthReporter
 from beatline.ids import partition_of
-from beatline.version import __version__
 from beatline.wire.connection import Endpoint
-from beatline_worker.books import Books, WorkerSettings
+from beatline_worker.books import Books, WorkerSettings, describe
+from beatline_worker.checkup import health_of
 from beatline_worker.lease_keeper import Heartbeat, LeaseKeeper
 from beatline_worker.nursery import ChildState, Ended, Nursery
 from beatline_worker.obituary import estate_of
@@ -47,6 +47,8 @@ _MEMORY_TICKS: Final = 20
 _HOPELESS: Final = 5
 #: Exit code where children cannot start.
 _EXIT_NOT_LOADABLE: Final = 4
+#: Exit code where Redis was away for too long.
+_EXIT_NO_REDIS: Final = 3
 
 
 class Supervisor:
@@ -73,6 +75,7 @@ class Supervisor:
         self._ticks = 0
         self._failed_starts = 0
         self._exit_code = 0
+        self._born = time.monotonic()
         self._wakeup_r, self._wakeup_w = os.pipe()
         os.set_blocking(self._wakeup_r, False)
         os.set_blocking(self._wakeup_w, False)
@@ -82,6 +85,9 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
             signal.signal(number, self._note_signal)
         signal.set_wakeup_fd(self._wakeup_w, warn_on_full_buffer=False)
+        reporter = HealthReporter(
+            self.health, address=self._options.health, file=self._options.health_file
+        )
         self._nursery.start()
         while not self._is_over():
             self._wait()
@@ -93,7 +99,21 @@ class Supervisor:
             self._take_heartbeats()
             self._fork_registered()
             self._look_at_rows(now_ns)
+        reporter.stop()
         return self._finish()
+
+    def health(self) -> Health:
+        """How this worker is; for probes, from any thread."""
+        keeper, books = self._keeper, self._books
+        born_ms = int((time.monotonic() - self._born) * 1000)
+        return health_of(
+            list(self._nursery.children.values()),
+            worker=books.worker if books is not None else "",
+            age_ms=keeper.age_ms if keeper is not None else born_ms,
+            lease_ms=books.settings.lease_ms if books is not None else 0,
+            give_up_ms=self._options.give_up_ms,
+            stopping=bool(self._stopping),
+        )
 
     # --- the loop's parts -------------------------------------------------------------------
 
@@ -148,7 +168,7 @@ class Supervisor:
     def _begin(self, settings: WorkerSettings) -> None:
         """A new incarnation of this worker: a new id, a new lease, new children."""
         worker = f"{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
-        about = self._about(settings)
+        about = describe(self._options, settings, self._queues(settings))
         self._books = Books(settings, worker, about, self._wake)
         self._books.enrol([], lambda: self._start_keeper(settings, worker))
         self._fill()
@@ -258,6 +278,8 @@ class Supervisor:
         books = self._books
         if books is None:
             return
+        if not self._stopping:
+            self._give_up_without_redis()
         if self._stopping and time.monotonic() >= self._kill_at:
             self._warden.kill_all("cold")
         over = self._keeper is not None and self._keeper.has_run_out_here
@@ -265,6 +287,19 @@ class Supervisor:
             books.give_back(child)
         if self._options.max_memory_per_child and self._ticks % _MEMORY_TICKS == 0:
             self._warden.recycle_larger_than(self._options.max_memory_per_child)
+
+    def _give_up_without_redis(self) -> None:
+        """A process that makes no progress says so, and at last exits for another to try."""
+        health = self.health()
+        if health.live or health.detail["running"]:
+            return
+        _log.error(
+            "worker.gives_up without_redis_ms=%d remedy=%s",
+            health.age_ms,
+            "see that Redis answers at the URL above; restart the worker",
+        )
+        self._exit_code = _EXIT_NO_REDIS
+        self._stop("cold")
 
     # --- what the lease keeper heard --------------------------------------------------------
 
@@ -324,13 +359,14 @@ class Supervisor:
         if self._stopping == "failed":
             return True
         waiting = [child for child in self._nursery.children.values() if child.pid]
-        return not waiting and (self._books is None or self._books.are_done)
+        gave_up = self._exit_code == _EXIT_NO_REDIS
+        return not waiting and (self._books is None or self._books.are_done or gave_up)
 
     def _finish(self) -> int:
         if self._keeper is not None:
             self._keeper.stop()
         if self._books is not None:
-            if not self._books.struck:
+            if not self._books.struck and self._exit_code != _EXIT_NO_REDIS:
                 self._books.leave()
                 deadline = time.monotonic() + 5
                 while not self._books.are_done and time.monotonic() < deadline:
@@ -342,21 +378,6 @@ class Supervisor:
 
     def _queues(self, settings: WorkerSettings) -> str:
         return ",".join(self._options.queues) or settings.default_queue
-
-    def _about(self, settings: WorkerSettings) -> dict[str, str]:
-        return {
-            "host": socket.gethostname(),
-            "pid": str(os.getpid()),
-            "name": self._options.name,
-            "queues": self._queues(settings),
-            "pool": self._options.pool,
-            "concurrency": str(self._options.children),
-            "lease_ms": str(settings.lease_ms),
-            "max_deliveries": str(settings.max_deliveries),
-            "started_ms": str(int(time.time() * 1000)),
-            "version": __version__,
-            "tasks": json.dumps(settings.tasks),
-        }
 
 
 def _host() -> str:

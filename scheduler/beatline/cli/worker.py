@@ -85,6 +85,23 @@ finds no Redis waits for 10 s and then ends with exit code 3."""
     metavar="SIZE",
     help='Replace a child that has grown beyond it, such as "200MB".',
 )
+@click.option(
+    "--health",
+    metavar="ADDRESS",
+    default="",
+    help="Serve /live and /ready for probes, such as :9000.",
+)
+@click.option(
+    "--health-file", metavar="FILE", default="", help="Write the same to a file, as JSON."
+)
+@click.option(
+    "--give-up",
+    type=PERIOD,
+    default="5m",
+    show_default=True,
+    metavar="DURATION",
+    help="End with exit code 3 after so long without Redis; 0s never.",
+)
 @click.option("-B", "--beat", "with_beat", is_flag=True, help="Run a beat beside this worker.")
 @schedule_options
 @lifeline_option
@@ -131,6 +148,9 @@ def _run(wanted: Wanted, limits: dict[str, Any]) -> int:
         soft_time_limit_ms=limits["soft_time_limit"],
         log_level=level,
         name=limits["name"],
+        health=limits["health"],
+        health_file=limits["health_file"],
+        give_up_ms=limits["give_up"],
     )
     return Supervisor(options).run()
 
