@@ -43,11 +43,12 @@ from beatline.beat.watcher import Watcher
 from beatline.declared import DeclaredSet
 from beatline.errors import BeatlineError, NotSent, RedisUnavailable
 from beatline.keys import prefix
+from beatline.line import Line
 from beatline.schedule import Schedule
 from beatline.schedule_books import ScheduleBooks
 from beatline.settings import Settings
 from beatline.version import __version__
-from beatline.wire.connection import LOST, Endpoint, HeldConnection
+from beatline.wire.connection import LOST, Endpoint
 from beatline.wire.fitness import check_server, claim_namespace
 from beatline.wire.refusals import REMEDIES, refusal_code
 from beatline.wire.scripts import all_scripts
@@ -122,7 +123,7 @@ class Beat:
         self._started = started
         self.id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self.statistics = Statistics()
-        self._connection = HeldConnection(endpoint)
+        self._connection = Line(endpoint)
         self._sleeper = Sleeper()
         self._back_off = BackOff()
         self._started_at = self._last_success = time.monotonic()

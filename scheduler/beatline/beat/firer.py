@@ -43,8 +43,6 @@ _log = logging.getLogger("beatline.beat.firer")
 _CHUNK: Final = 32
 #: Rest of a schedule whose fire was refused, seconds.
 _REFUSED_PAUSE_S: Final = 1.0
-#: How often a schedule is read anew and tried again within one round.
-_MOST_TRIES: Final = 3
 #: Shortest time between two complaints about refused fires, seconds.
 _COMPLAINT_PAUSE_S: Final = 10.0
 
@@ -86,62 +84,78 @@ class Firer:
         self._absences = absences
         self._clock = clock
         self._statistics = statistics
+        self._again: list[str] = []
+        self._broken: dict[str, Exception] = {}
         self._resting: dict[str, float] = {}
         self._complain_at = float("-inf")
         self._changes = 0
         self._missed: list[tuple[str, MissedStep]] = []
         self._lacks_script = False
 
-    def run(self, due: Sequence[tuple[str, int]]) -> bool:
+    @property
+    def has_more(self) -> bool:
+        """Whether there is something left for the next run that no promotion names."""
+        return bool(self._again or self._broken)
+
+    def run(self, due: Sequence[tuple[str, int]], behind: bytes = b"") -> bool:
         """
-        Fire schedules that are due.
+        Fire schedules that are due; what was ``STALE`` is read again by the next run.
 
         Args:
             due: Names and the instants at which they became due, ms, as ``promote`` tells them.
+            behind: A packed command to be sent behind the fires. Its reply is the caller's.
 
         Returns:
-            Whether anything changed: False where all of them were refused.
+            Whether anything changed: False where all of them were stale or refused.
         """
-        wanted = self._awake(due)
-        changed_before = self._changes
-        for _ in range(_MOST_TRIES):
-            if not wanted:
-                break
-            wanted = self._fire_all(wanted)
-        self._tell_missed()
-        return self._changes > changed_before
-
-    def _awake(self, due: Sequence[tuple[str, int]]) -> list[str]:
-        """The names of those that were not refused a moment ago."""
-        if self._resting:
-            now = time.monotonic()
-            self._resting = {name: until for name, until in self._resting.items() if until > now}
-        return [name for name, _ in due if name not in self._resting]
-
-    def _fire_all(self, names: Sequence[str]) -> list[str]:
-        """Fire these schedules; the names of those to be tried again at once."""
+        changes = self._changes
+        self._mend()
+        names = self._awake(due)
         unknown = [name for name in names if self._known.get(name) is None]
         if unknown:
             self._known.read(unknown)
-        broken: dict[str, Exception] = {}
-        again: dict[str, None] = {}
-        in_flight: list[_Call] = []
-        for first in range(0, len(names), _CHUNK):
-            calls = self._planned(names[first : first + _CHUNK], broken)
-            send_advances(self._connection, self._prefix, [call.advance for call in calls])
-            # Only now wait for the chunk before: Redis has worked on it while this one was made.
-            self._receive(in_flight, again)
-            in_flight = calls
-        self._receive(in_flight, again)
+        self._fire_all(names, behind)
+        self._tell_missed()
+        return self._changes > changes
+
+    def _mend(self) -> None:
+        """What could not be done while replies were on their way."""
         if self._lacks_script:
             load_fire(self._connection)
             self._lacks_script = False
+        broken, self._broken = self._broken, {}
         for name, error in broken.items():
             self._known.set_aside(name, error)
             self._changes += 1
-        return list(again)
 
-    def _planned(self, names: Sequence[str], broken: dict[str, Exception]) -> list[_Call]:
+    def _awake(self, due: Sequence[tuple[str, int]]) -> list[str]:
+        """Those that are due or left over, but not those that were refused a moment ago."""
+        names = dict.fromkeys((*self._again, *(name for name, _ in due)))
+        self._again.clear()
+        if self._resting:
+            now = time.monotonic()
+            self._resting = {name: until for name, until in self._resting.items() if until > now}
+        return [name for name in names if name not in self._resting]
+
+    def _fire_all(self, names: Sequence[str], behind: bytes) -> None:
+        in_flight: list[_Call] = []
+        for first in range(0, len(names), _CHUNK):
+            calls = self._planned(names[first : first + _CHUNK])
+            is_last = first + _CHUNK >= len(names)
+            send_advances(
+                self._connection,
+                self._prefix,
+                [call.advance for call in calls],
+                behind if is_last else b"",
+            )
+            # Only now wait for the chunk before: Redis has worked on it while this one was made.
+            self._receive(in_flight)
+            in_flight = calls
+        if not names:
+            send_advances(self._connection, self._prefix, (), behind)
+        self._receive(in_flight)
+
+    def _planned(self, names: Sequence[str]) -> list[_Call]:
         now_ms = self._clock.now_us() // 1_000
         calls: list[_Call] = []
         for name in names:
@@ -154,12 +168,12 @@ class Firer:
                 advances, more = plan_advances(known, now_ms, self._absences)
             # A trigger or definition may fail in any way; it must not stop the others.
             except Exception as error:  # noqa: BLE001 - logged and shown by set_aside
-                broken[name] = error
+                self._broken[name] = error
                 continue
             calls += [_Call(advance, known, more) for advance in advances]
         return calls
 
-    def _receive(self, calls: Sequence[_Call], again: dict[str, None]) -> None:
+    def _receive(self, calls: Sequence[_Call]) -> None:
         if not calls:
             return
         advances = [call.advance for call in calls]
@@ -167,29 +181,29 @@ class Firer:
         now_us = self._clock.now_us()
         for call, reply in zip(calls, replies, strict=True):
             if isinstance(reply, Fired):
-                self._judge(call, reply, now_us, again)
+                self._judge(call, reply, now_us)
             else:
-                self._refused(call.advance.schedule, reply, again)
+                self._refused(call.advance.schedule, reply)
 
-    def _judge(self, call: _Call, fired: Fired, now_us: int, again: dict[str, None]) -> None:
+    def _judge(self, call: _Call, fired: Fired, now_us: int) -> None:
         name, known = call.advance.schedule, call.known
         if fired.word == "OK" and known is not None:
             self._note(call, known, fired, now_us)
             if call.has_more:
-                again[name] = None
+                self._again.append(name)
             return
         self._known.forget(name)
         if fired.word == "STALE":
             self._statistics.count("stale")
-            again[name] = None
         else:
             self._changes += 1
 
     def _note(self, call: _Call, known: Known, fired: Fired, now_us: int) -> None:
         advance = call.advance
         self._changes += 1
-        due_ms = known.stored.due_ms
+        due_ms = known.due_ms
         after_fire(known, advance, fired)
+        self._known.expect(known)
         statistics = self._statistics
         statistics.count("fired", fired.jobs)
         statistics.count("skipped", fired.skipped)
@@ -223,11 +237,10 @@ class Firer:
         )
         self._missed.clear()
 
-    def _refused(self, name: str, error: ResponseError, again: dict[str, None]) -> None:
+    def _refused(self, name: str, error: ResponseError) -> None:
         self._known.forget(name)
         if isinstance(error, NoScriptError):
             self._lacks_script = True
-            again[name] = None
             return
         if is_passing(error):
             raise error

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from heapq import heappop, heappush
 from typing import Final
 
 from beatline.beat.occurrence_jobs import OccurrenceJobs, RegisteredTask
 from beatline.beat.statistics import Statistics
 from beatline.errors import BeatlineError, UndecodableJob
+from beatline.planner import ScheduleState
 from beatline.schedule import Schedule
 from beatline.settings import Settings
 from beatline.store.scheduling import StoredSchedule, read_many, set_aside
@@ -30,17 +32,63 @@ class Known:
     One schedule as beat knows it.
 
     Attributes:
-        stored: As it was read, or as it is after our own fires.
+        stored: As it was read last; what our own fires have changed since stands beside it.
         schedule: Its definition.
         jobs: Makes its jobs.
+        next_text: The next fire time as it is stored now; empty for none.
+        next_ms, due_ms: The same as a number, and when it is due.
+        decided_ms: The latest fire time that has been decided.
+        runs: Jobs that it has made.
     """
 
-    __slots__ = ("jobs", "schedule", "stored")
+    __slots__ = (
+        "decided_ms",
+        "due_ms",
+        "jobs",
+        "next_ms",
+        "next_text",
+        "runs",
+        "schedule",
+        "stored",
+    )
 
     def __init__(self, stored: StoredSchedule, schedule: Schedule, jobs: OccurrenceJobs) -> None:
-        self.stored = stored
         self.schedule = schedule
         self.jobs = jobs
+        self.update(stored)
+
+    def update(self, stored: StoredSchedule) -> None:
+        """Take what has been read."""
+        self.stored = stored
+        self.next_text, self.next_ms, self.due_ms = stored.next_text, stored.next_ms, stored.due_ms
+        self.decided_ms = stored.decided_ms
+        self.runs = stored.counters.get("fired", 0)
+
+    def advance(
+        self, next_ms: int | None, due_ms: int | None, decided_ms: int | None, jobs: int
+    ) -> None:
+        """Note that we have advanced it."""
+        self.next_text = b"" if next_ms is None else b"%d" % next_ms
+        self.next_ms, self.due_ms = next_ms, due_ms
+        if decided_ms is not None:
+            self.decided_ms = decided_ms
+        self.runs += jobs
+
+    def state(self) -> ScheduleState:
+        """The state as the planner knows it."""
+        stored, next_ms = self.stored, self.next_ms
+        # A rest that ended before the next fire time decides nothing any more.
+        resumed_ms, paused_ms = stored.resumed_at_ms, stored.paused_at_ms
+        if resumed_ms is not None and next_ms is not None and next_ms >= resumed_ms:
+            resumed_ms = paused_ms = None
+        return ScheduleState(
+            next_ms=next_ms,
+            last_ms=self.decided_ms,
+            applied_ms=stored.applied_ms or 0,
+            runs=self.runs,
+            paused_ms=paused_ms,
+            resumed_ms=resumed_ms,
+        )
 
 
 class KnownSchedules:
@@ -73,6 +121,7 @@ class KnownSchedules:
         self._tasks = tasks
         self._statistics = statistics
         self._known: dict[str, Known] = {}
+        self._coming: list[tuple[int, str]] = []
 
     def get(self, name: str) -> Known | None:
         """What is known of a schedule, or None."""
@@ -85,6 +134,27 @@ class KnownSchedules:
     def forget_all(self) -> None:
         """Others may have led meanwhile: read everything again."""
         self._known.clear()
+        self._coming.clear()
+
+    def expect(self, known: Known) -> None:
+        """Remember when a schedule is due next; see `due_by`."""
+        if known.due_ms is not None:
+            heappush(self._coming, (known.due_ms, known.stored.name))
+
+    def due_by(self, now_ms: int, limit: int) -> list[tuple[str, int]]:
+        """
+        Schedules that are due as far as is known here, with their instants; most likely all.
+
+        Each is named once. What others have changed is found out by firing.
+        """
+        found: list[tuple[str, int]] = []
+        coming = self._coming
+        while coming and coming[0][0] <= now_ms and len(found) < limit:
+            due_ms, name = heappop(coming)
+            known = self._known.get(name)
+            if known is not None and known.due_ms == due_ms:
+                found.append((name, due_ms))
+        return found
 
     def read(self, wanted: Sequence[str]) -> None:
         """Read schedules anew; those that cannot be read are set aside."""
@@ -97,7 +167,8 @@ class KnownSchedules:
             if stored.paused:
                 self._known.pop(stored.name, None)
             elif known is not None and known.stored.revision == stored.revision:
-                known.stored = stored
+                known.update(stored)
+                self.expect(known)
             else:
                 self._learn(stored)
 
@@ -115,7 +186,8 @@ class KnownSchedules:
             return
         if len(self._known) >= _MOST:
             del self._known[next(iter(self._known))]
-        self._known[stored.name] = Known(stored, schedule, jobs)
+        known = self._known[stored.name] = Known(stored, schedule, jobs)
+        self.expect(known)
 
     def set_aside(self, name: str, error: Exception) -> None:
         """Take a schedule off the timeline that beat cannot work with, visibly (G13)."""

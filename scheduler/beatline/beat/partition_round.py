@@ -25,6 +25,13 @@ from beatline.wire.connection import HeldConnection
 
 #: Longest time between two rounds of a leader, µs: the watch has to be ticked once a second.
 LONGEST_US: Final = 950_000
+#: Longest time for promoting and firing before tick and election have their turn, seconds.
+LONGEST_ACT_S: Final = 0.25
+#: How often the same schedules are tried without any effect before beat pauses: once because
+#: another beat was faster, once because it was so again.
+_MOST_IN_VAIN: Final = 3
+#: Most schedules that are fired before due jobs are promoted: jobs wait 2 ms for them.
+_MOST_EXPECTED: Final = 32
 
 
 class Roles(NamedTuple):
@@ -80,19 +87,34 @@ class PartitionRound:
         self._stand()
         if not roles.leadership.is_leader:
             return 0.0 if roles.watcher.is_behind else STANDBY_PAUSE_MS / 1_000
-        due = roles.promoter.run()
-        has_fired = roles.firer.run(due.schedules) if due.schedules else False
+        seconds = self._act()
         roles.sweeper.run()
-        if roles.watcher.is_behind:
-            return 0.0
-        if due.schedules and not has_fired and not due.moved:
-            # What is due cannot be fired now. Asking again at once would repeat itself for ever.
-            return self._stuck.next_s()
+        return 0.0 if roles.watcher.is_behind else seconds
+
+    def _act(self) -> float:
+        """Promote and fire what is due; seconds until something is due again."""
+        promoter, firer = self.roles.promoter, self.roles.firer
+        until = time.monotonic() + LONGEST_ACT_S
+        expected = self.roles.known.due_by(self.roles.clock.now_us() // 1_000, _MOST_EXPECTED)
+        if expected:
+            # One round trip instead of two: what is due is known without asking.
+            firer.run(expected, behind=promoter.pack())
+            due = promoter.receive()
+        else:
+            due = promoter.run()
+        in_vain = 0
+        while due.schedules or firer.has_more:
+            # The next look at the timeline goes out with the fires, and is answered after them.
+            has_fired = firer.run(due.schedules, behind=promoter.pack())
+            due = promoter.receive()
+            in_vain = 0 if has_fired or due.moved else in_vain + 1
+            if in_vain >= _MOST_IN_VAIN:
+                # What is due cannot be fired now. To ask again at once would go on for ever.
+                return self._stuck.next_s()
+            if time.monotonic() >= until:
+                return 0.0
         self._stuck.reset()
-        if due.schedules or due.is_behind:
-            # The head that promote named has been fired: look again.
-            return 0.0
-        return self._until(due.next_due_ms)
+        return 0.0 if due.is_behind else self._until(due.next_due_ms)
 
     def _stand(self) -> None:
         """Take part in the election; a new leader starts from what is stored."""

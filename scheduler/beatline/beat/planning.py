@@ -9,7 +9,6 @@ about instants that passed meanwhile.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import islice
 
 from beatline.beat.known_schedules import Known
@@ -59,39 +58,26 @@ def plan_advances(known: Known, now_ms: int, absences: Absences) -> tuple[list[A
     Returns:
         Calls to be made in this order, and whether to plan again at once afterwards.
     """
-    stored = known.stored
     planned = plan(
         known.schedule,
-        stored.state(),
+        known.state(),
         now_ms,
-        beat_absent_since_ms=absences.since_ms(stored.due_ms),
+        beat_absent_since_ms=absences.since_ms(known.due_ms),
     )
     return _advances(known, planned, now_ms), planned.more
 
 
 def after_fire(known: Known, advance: Advance, fired: Fired) -> None:
     """Note what an accepted call has changed."""
-    stored = known.stored
-    last_ms, decided_ms = stored.last_ms, stored.decided_ms
-    for step in advance.steps:
-        if isinstance(step, JobStep):
-            last_ms = decided_ms = step.nominal_ms
-        else:
-            decided_ms = step.last_ms
-    if fired.jobs:
-        stored.counters["fired"] = stored.counters.get("fired", 0) + fired.jobs
-    known.stored = replace(
-        stored,
-        next_text=b"" if advance.next_ms is None else b"%d" % advance.next_ms,
-        next_ms=advance.next_ms,
-        due_ms=advance.due_ms,
-        last_ms=last_ms,
-        decided_ms=decided_ms,
-    )
+    decided_ms = None
+    if advance.steps:
+        last = advance.steps[-1]
+        decided_ms = last.nominal_ms if isinstance(last, JobStep) else last.last_ms
+    known.advance(advance.next_ms, advance.due_ms, decided_ms, fired.jobs)
 
 
 def _advances(known: Known, planned: Plan, now_ms: int) -> list[Advance]:
-    expected = known.stored.next_text
+    expected = known.next_text
     if not planned.decisions:
         return [_advance(known, expected, (), planned.next_ms, planned.next_due_ms, now_ms)]
     advances: list[Advance] = []

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from redis.exceptions import NoScriptError
+
 from beatline.beat.server_clock import ServerClock
 from beatline.beat.statistics import Statistics
-from beatline.store.promoting import promote
+from beatline.store.promoting import Promoted, pack_promote, promote, read_promoted
 from beatline.wire.connection import HeldConnection
 
 #: Entries per call: other clients of the server wait half a millisecond.
@@ -63,19 +65,36 @@ class Promoter:
         self._prefix = prefix
         self._clock = clock
         self._statistics = statistics
+        self._sent_us = 0
 
     def run(self) -> Due:
         """Promote until nothing is due, a schedule is, or `MOST_BATCHES` have been moved."""
         moved, limit = 0, BATCH
         for _ in range(MOST_BATCHES):
             sent_us = self._clock.mark_us()
-            promoted = promote(self._connection, self._prefix, limit)
-            self._clock.observe(promoted.now_us, sent_us)
-            moved += promoted.moved
-            is_full = promoted.moved + len(promoted.schedules) >= limit
-            if promoted.schedules or not is_full:
+            due = self._found(promote(self._connection, self._prefix, limit), limit, sent_us)
+            moved += due.moved
+            if due.schedules or not due.is_behind:
                 break
             limit = BATCH_BEHIND
-        if moved:
-            self._statistics.count("promoted", moved)
-        return Due(moved, promoted.next_due_ms, promoted.schedules, is_full)
+        return due._replace(moved=moved)
+
+    def pack(self) -> bytes:
+        """One batch as a packed call, to be sent behind the fires; `receive` reads its answer."""
+        self._sent_us = self._clock.mark_us()
+        return pack_promote(self._prefix, BATCH)
+
+    def receive(self) -> Due:
+        """What the call found that `pack` has made."""
+        try:
+            promoted = read_promoted(self._connection.receive())
+        except NoScriptError:
+            return self.run()
+        return self._found(promoted, BATCH, self._sent_us)
+
+    def _found(self, promoted: Promoted, limit: int, sent_us: int) -> Due:
+        self._clock.observe(promoted.now_us, sent_us)
+        if promoted.moved:
+            self._statistics.count("promoted", promoted.moved)
+        is_full = promoted.moved + len(promoted.schedules) >= limit
+        return Due(promoted.moved, promoted.next_due_ms, promoted.schedules, is_full)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from beatline.wire.connection import HeldConnection
+from beatline.wire.connection import HeldConnection, pack_script
 from beatline.wire.scripts import script
 
 
@@ -31,9 +31,23 @@ def promote(connection: HeldConnection, prefix: bytes, limit: int = 500) -> Prom
 
     *Retry-safe*: yes; each entry leaves the timeline once. *Atomicity*: ``promote.lua``.
     """
-    moved, head, now_us, due = connection.run(script("promote"), prefix, limit)
+    return read_promoted(connection.run(script("promote"), prefix, limit))
+
+
+def pack_promote(prefix: bytes, limit: int) -> bytes:
+    """The packed call, to be sent behind others; `read_promoted` reads its reply."""
+    return pack_script(script("promote"), prefix, (limit,))
+
+
+def read_promoted(reply: Any) -> Promoted:
+    """
+    The answer behind a reply.
+
+    Names that are not UTF-8 keep their bytes as surrogates, so that they can be taken off.
+    """
+    moved, head, now_us, due = reply
     schedules = [
-        (due[at].decode("utf-8", "replace"), int(float(due[at + 1])))
+        (due[at].decode("utf-8", "surrogateescape"), int(float(due[at + 1])))
         for at in range(0, len(due), 2)
     ]
     return Promoted(int(moved), int(float(head)) if head else None, int(now_us), schedules)
