@@ -122,7 +122,12 @@ def task_options(given: Mapping[str, Any], where: str) -> TaskOptions:
         label = f"{where}: {name}"
         if name in ("queue", "priority") and value is None:
             continue
-        checked[_FIELDS[name]] = _checked(name, value, label)
+        try:
+            checked[_FIELDS[name]] = _checked(name, value, label)
+        except InvalidSetting as error:
+            if error.message.startswith(where):
+                raise
+            raise InvalidSetting(f"{where}: {error.message}", remedy=error.remedy) from None
     options = TaskOptions(**checked)
     check_limits(options.time_limit_ms, options.soft_time_limit_ms, where)
     return options

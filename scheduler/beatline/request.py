@@ -11,7 +11,7 @@ import time
 from contextvars import ContextVar, Token
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -20,6 +20,21 @@ from beatline.units import moment_of
 
 if TYPE_CHECKING:
     from beatline.store.delivering import Delivery
+
+
+class Courier(Protocol):
+    """Who carries what a running job tells of itself to Redis."""
+
+    def progress(
+        self, raw_id: bytes, fence: int, current: float, total: float | None, message: str
+    ) -> None:
+        """Tell how far the job is."""
+
+    def keep_checkpoint(self, raw_id: bytes, fence: int, value: Any) -> None:
+        """Keep a value for the job's next delivery."""
+
+    def checkpoint(self, raw_id: bytes) -> Any:
+        """What an earlier delivery kept, or None."""
 
 
 class JobRequest(msgspec.Struct, frozen=True):
@@ -35,10 +50,10 @@ class JobRequest(msgspec.Struct, frozen=True):
             refuse writes with a lower one, and no stale run can overwrite a newer one.
         worker: Id of the worker.
         hostname: Machine that it runs on.
-        checkpoint: What an earlier delivery of this job left behind, or None.
         is_eager: It runs in the process that sent it.
         called_directly: It is a plain function call, and no job at all.
         began: ``time.monotonic()`` when the run began, seconds.
+        courier: Carries progress and checkpoints; None where there is no Redis to tell.
     """
 
     job: Job
@@ -47,10 +62,10 @@ class JobRequest(msgspec.Struct, frozen=True):
     fence: int = 0
     worker: str = ""
     hostname: str = ""
-    checkpoint: Any = None
     is_eager: bool = False
     called_directly: bool = False
     began: float = msgspec.field(default_factory=time.monotonic)
+    courier: Courier | None = None
 
     @property
     def id(self) -> str:
@@ -121,6 +136,15 @@ class JobRequest(msgspec.Struct, frozen=True):
         return self.eta
 
     @property
+    def checkpoint(self) -> Any:
+        """
+        What an earlier delivery or attempt of this job kept with ``self.checkpoint()``, or None.
+
+        Read from Redis at each access.
+        """
+        return self.courier.checkpoint(self.raw_id) if self.courier is not None else None
+
+    @property
     def server_now_ms(self) -> int:
         """
         The server's clock, UTC ms, as far as it is known here: never ahead of it by itself.
@@ -172,7 +196,12 @@ def enter_job(request: JobRequest) -> Entered:
 
 
 def request_for(
-    job: Job, delivery: Delivery, *, worker: str = "", hostname: str = ""
+    job: Job,
+    delivery: Delivery,
+    *,
+    worker: str = "",
+    hostname: str = "",
+    courier: Courier | None = None,
 ) -> JobRequest:
     """
     The request of a delivery.
@@ -182,6 +211,7 @@ def request_for(
         delivery: The handing-over.
         worker: Id of the worker.
         hostname: Machine that it runs on.
+        courier: Carries progress and checkpoints.
     """
     return JobRequest(
         job,
@@ -190,6 +220,7 @@ def request_for(
         fence=delivery.fence,
         worker=worker,
         hostname=hostname,
+        courier=courier,
     )
 
 

@@ -165,11 +165,7 @@ class AsyncResult(Generic[R_co]):
     @property
     def state(self) -> JobState:
         """Where the job is now; UNKNOWN for an id that Redis does not know."""
-        if self._outcome is not None:
-            return self._outcome.state
-        view = self.view()
-        self._note(view)
-        return view.state
+        return self._outcome.state if self._outcome is not None else self.view().state
 
     @property
     def status(self) -> JobState:
@@ -191,10 +187,11 @@ class AsyncResult(Generic[R_co]):
     @property
     def result(self) -> R_co | BaseException | None:
         """What the task returned, or the exception of its end; None while it has not ended."""
-        if not self.state.is_final or self._outcome is None:
+        outcome = self._outcome or self._note(self.view())
+        if outcome is None:
             return None
-        value: R_co = self._outcome.value
-        return self._failure_of(self._outcome) or value
+        value: R_co = outcome.value
+        return self._failure_of(outcome) or value
 
     @property
     def info(self) -> R_co | BaseException | None:
@@ -204,9 +201,8 @@ class AsyncResult(Generic[R_co]):
     @property
     def traceback(self) -> str | None:
         """The worker's traceback of a failed job, else None."""
-        if not self.state.is_final or self._outcome is None:
-            return None
-        return self._outcome.traceback or None
+        outcome = self._outcome or self._note(self.view())
+        return outcome.traceback or None if outcome is not None else None
 
     # --- acting ---------------------------------------------------------------------------------
 

@@ -298,7 +298,8 @@ class Sender:
             # call remain the last ones of the old name: `repeat` can always be decided.
             self._name, self._number = os.urandom(8), 0
             raise Uncertain(
-                f"no reply from Redis at {where}: {_described(call.ids)} may be enqueued or not",
+                f"{_described(call.ids)} may be enqueued or not: no certain answer from Redis at"
+                f" {where}: {error}",
                 task_ids=[id_text(raw) for raw in call.ids],
                 repeat=lambda: self._of_this_thread().repeat(call),
                 remedy="call repeat() of this error: it makes at most one job",

@@ -10,6 +10,7 @@ model, is there for every job of that process, and costs the client nothing.
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import os
 import random
@@ -27,6 +28,7 @@ from beatline.request import JobRequest, current_job, direct_call
 from beatline.routing import Route, SendOptions, app_zone
 from beatline.settings import Duration, Settings
 from beatline.signature import ArgumentCheck
+from beatline.telling import Telling
 from beatline.units import duration_ms, instant_ms
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ class _Birth:
         self.is_over = False
 
 
-class Task(Generic[P, R]):
+class Task(Telling, Generic[P, R]):
     """
     A registered function; subclass it to give tasks a state of their own, or hooks.
 
@@ -88,6 +90,12 @@ class Task(Generic[P, R]):
     _births: dict[int, _Birth]
     _own_names: frozenset[str]
     _route: tuple[Settings | None, Route | None]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        own_call = cls.__dict__.get("__call__")
+        if own_call is not None:
+            cls.__call__ = _ready_first(own_call)  # type: ignore[method-assign]  # wrapped
 
     # --- running --------------------------------------------------------------------------------
 
@@ -328,6 +336,16 @@ class Task(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"<Task {self.name}>"
+
+
+def _ready_first(call: Callable[..., Any]) -> Callable[..., Any]:
+    """A subclass's ``__call__``, before which its ``__init__`` has run in this process."""
+
+    @functools.wraps(call)
+    def ready_call(task: Task[..., Any], *args: Any, **kwargs: Any) -> Any:
+        return call(task.for_child(), *args, **kwargs)
+
+    return ready_call
 
 
 def make_task(

@@ -8,8 +8,10 @@ so that a long queue keeps nobody waiting; what moves meanwhile may be seen twic
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import Any, Final
+
+from redis.exceptions import ResponseError
 
 from beatline.states import JobState
 from beatline.store.views import (
@@ -20,11 +22,13 @@ from beatline.store.views import (
     TimelineEntry,
     WorkerView,
 )
-from beatline.wire.connection import HeldConnection
+from beatline.wire.connection import Argument, HeldConnection
 from beatline.wire.scripts import script
 
 #: Most ids in one call of `look`: it runs as a script, while nobody else is served.
 LOOK_PAGE: Final = 200
+#: Beyond any instant that we write, ms.
+_FARTHEST_MS: Final = 1e15
 #: Entries in one page of anything else.
 PAGE: Final = 500
 
@@ -56,7 +60,7 @@ def _view(raw_id: bytes, row: Sequence[bytes]) -> JobView:
         _state(state),
         record,
         stored,
-        int(float(due)) if due else None,
+        _ms(due) if due else None,
         _text(worker),
         consumer,
         _number(fence),
@@ -85,13 +89,13 @@ def timeline_page(
 ) -> list[TimelineEntry]:
     """What is due next: ``count`` entries from the ``start``-th on, the earliest first."""
     key = prefix + b"timeline"
-    flat = connection.call("ZRANGE", key, start, start + count - 1, "WITHSCORES")
+    flat = _listed(connection, "ZRANGE", key, start, start + count - 1, "WITHSCORES")
     return [read_member(flat[at], flat[at + 1]) for at in range(0, len(flat), 2)]
 
 
 def read_member(member: bytes, score: bytes) -> TimelineEntry:
     """The entry behind a member of the timeline and its score."""
-    due_ms, kind = int(float(score)), member[:1]
+    due_ms, kind = _ms(score), member[:1]
     if kind == b"s" and len(member) > 1:
         return TimelineEntry(due_ms, "schedule", schedule=_text(member[1:]))
     size = 16 if kind == b"j" else member[2] if kind == b"u" and len(member) > 3 else 0
@@ -113,13 +117,12 @@ def ready_page(
 ) -> list[bytes]:
     """Ids of ready jobs of one queue and priority, the next to be taken first."""
     key = prefix + f"ready:{queue}:{priority}".encode()
-    ids: list[bytes] = connection.call("LRANGE", key, start, start + count - 1)
-    return ids
+    return _listed(connection, "LRANGE", key, start, start + count - 1)
 
 
 def queues(connection: HeldConnection, prefix: bytes) -> dict[str, QueueDepth]:
     """The queues that were ever used here, with their priorities and pauses, and no numbers."""
-    flat = connection.call("HGETALL", prefix + b"queues")
+    flat = _listed(connection, "HGETALL", prefix + b"queues")
     found: dict[str, QueueDepth] = {}
     for at in range(0, len(flat), 2):
         name, entry = _text(flat[at]), _text(flat[at + 1])
@@ -140,9 +143,9 @@ def queue_depths(connection: HeldConnection, prefix: bytes) -> list[QueueDepth]:
     known = queues(connection, prefix)
     for name, depth in known.items():
         keys = [prefix + f"ready:{name}:{priority}".encode() for priority in depth.priorities]
-        ready[name] = sum(int(connection.call("LLEN", key)) for key in keys)
+        ready[name] = sum(_counted(connection, "LLEN", key) for key in keys)
     # What was cancelled while it was ready leaves its entry in the list until that is reached.
-    for place in connection.call("HVALS", prefix + b"tombs"):
+    for place in _listed(connection, "HVALS", prefix + b"tombs"):
         name = _text(place).rpartition(":")[0]
         ready[name] = max(ready.get(name, 0) - 1, 0)
     for entry in timeline(connection, prefix):
@@ -162,8 +165,8 @@ def queue_depths(connection: HeldConnection, prefix: bytes) -> list[QueueDepth]:
 
 def live_count(connection: HeldConnection, prefix: bytes) -> int:
     """How many jobs have not ended: each has a record, and so has each dead letter."""
-    records = int(connection.call("HLEN", prefix + b"jobs"))
-    return max(records - int(connection.call("ZCARD", prefix + b"dead")), 0)
+    records = _counted(connection, "HLEN", prefix + b"jobs")
+    return max(records - _counted(connection, "ZCARD", prefix + b"dead"), 0)
 
 
 def timeline(connection: HeldConnection, prefix: bytes) -> Iterator[TimelineEntry]:
@@ -176,7 +179,7 @@ def timeline(connection: HeldConnection, prefix: bytes) -> Iterator[TimelineEntr
 
 def _records(connection: HeldConnection, prefix: bytes, ids: Iterator[bytes]) -> Iterator[bytes]:
     while page := list(islice(ids, PAGE)):
-        found = connection.call("HMGET", prefix + b"jobs", *page)
+        found = _listed(connection, "HMGET", prefix + b"jobs", *page)
         yield from (record for record in found if record)
 
 
@@ -188,40 +191,39 @@ def queue_of(record: bytes) -> str:
 def held_ids(connection: HeldConnection, prefix: bytes) -> Iterator[bytes]:
     """Ids of jobs in workers' hands."""
     for worker in holders(connection, prefix):
-        yield from scan_hash(connection, prefix + b"held:" + worker.encode())
+        yield from scan_hash(connection, prefix + b"held:" + worker)
 
 
-def holders(connection: HeldConnection, prefix: bytes) -> list[str]:
+def holders(connection: HeldConnection, prefix: bytes) -> list[bytes]:
     """Workers that may hold jobs: the living, and those being emptied."""
-    living = connection.call("ZRANGE", prefix + b"workers", 0, -1)
-    going = connection.call("ZRANGE", prefix + b"gone", 0, -1)
-    return [_text(worker) for worker in [*living, *going]]
+    living = _listed(connection, "ZRANGE", prefix + b"workers", 0, -1)
+    return [*living, *_listed(connection, "ZRANGE", prefix + b"gone", 0, -1)]
 
 
 def dead_page(
     connection: HeldConnection, prefix: bytes, start: int = 0, count: int = PAGE
 ) -> list[bytes]:
     """Ids of dead letters, the newest first."""
-    ids: list[bytes] = connection.call("ZREVRANGE", prefix + b"dead", start, start + count - 1)
-    return ids
+    return _listed(connection, "ZREVRANGE", prefix + b"dead", start, start + count - 1)
 
 
 def workers(connection: HeldConnection, prefix: bytes) -> list[WorkerView]:
     """The workers on the books, and those that vanished and are being emptied."""
-    watched_ms = _number(_text(connection.call("HGET", prefix + b"watch", "w") or b""))
+    watch = _texts(_listed(connection, "HGETALL", prefix + b"watch"))
+    watched_ms = _number(watch.get("w", ""))
     found: list[WorkerView] = []
     for key, is_gone in ((b"workers", False), (b"gone", True)):
-        flat = connection.call("ZRANGE", prefix + key, 0, -1, "WITHSCORES")
+        flat = _listed(connection, "ZRANGE", prefix + key, 0, -1, "WITHSCORES")
         for at in range(0, len(flat), 2):
-            name, deadline_ms = flat[at], int(float(flat[at + 1]))
+            name, deadline_ms = flat[at], _ms(flat[at + 1])
             found.append(
                 WorkerView(
                     _text(name),
                     is_gone,
                     None if is_gone else deadline_ms - watched_ms,
-                    _texts(connection.call("HGETALL", prefix + b"worker:" + name)),
-                    int(connection.call("HLEN", prefix + b"consumers:" + name)),
-                    int(connection.call("HLEN", prefix + b"held:" + name)),
+                    _texts(_listed(connection, "HGETALL", prefix + b"worker:" + name)),
+                    _counted(connection, "HLEN", prefix + b"consumers:" + name),
+                    _counted(connection, "HLEN", prefix + b"held:" + name),
                 )
             )
     return found
@@ -232,27 +234,28 @@ def quarantine_page(
 ) -> list[QuarantineEntry]:
     """What was set aside, the newest first."""
     stop = start + count - 1
-    flat = connection.call("ZREVRANGE", prefix + b"quarantine", start, stop, "WITHSCORES")
+    flat = _listed(connection, "ZREVRANGE", prefix + b"quarantine", start, stop, "WITHSCORES")
     members = flat[::2]
     if not members:
         return []
-    stored = connection.call("HMGET", prefix + b"quarantined", *members)
+    # Where the reasons are lost, what was set aside is shown all the same.
+    stored = _listed(connection, "HMGET", prefix + b"quarantined", *members)
     entries: list[QuarantineEntry] = []
-    for member, score, kept in zip(members, flat[1::2], stored, strict=True):
+    for member, score, kept in zip_longest(members, flat[1::2], stored):
         reason, _, blob = (kept or b"").partition(b"\n")
-        entries.append(QuarantineEntry(member, int(float(score)), _text(reason), blob))
+        entries.append(QuarantineEntry(member, _ms(score), _text(reason), blob))
     return entries
 
 
 def counters(connection: HeldConnection, prefix: bytes) -> dict[str, int]:
     """What bounds have dropped, and the like."""
-    flat = _texts(connection.call("HGETALL", prefix + b"counters"))
+    flat = _texts(_listed(connection, "HGETALL", prefix + b"counters"))
     return {name: _number(value) for name, value in flat.items()}
 
 
 def leader(connection: HeldConnection, prefix: bytes) -> LeaderView | None:
     """The beat that leads this partition, or led it last; None where none ever has."""
-    facts = _texts(connection.call("HGETALL", prefix + b"leader"))
+    facts = _texts(_listed(connection, "HGETALL", prefix + b"leader"))
     if "beat" not in facts:
         return None
     return LeaderView(
@@ -265,8 +268,8 @@ def leader(connection: HeldConnection, prefix: bytes) -> LeaderView | None:
 
 def beats(connection: HeldConnection, prefix: bytes) -> dict[str, int]:
     """Beats of the last minute, leading or not -> their last round, UTC ms."""
-    flat = connection.call("ZRANGE", prefix + b"beats", 0, -1, "WITHSCORES")
-    return {_text(flat[at]): int(float(flat[at + 1])) for at in range(0, len(flat), 2)}
+    flat = _listed(connection, "ZRANGE", prefix + b"beats", 0, -1, "WITHSCORES")
+    return {_text(flat[at]): _ms(flat[at + 1]) for at in range(0, len(flat), 2)}
 
 
 def server_now_ms(connection: HeldConnection) -> int:
@@ -297,10 +300,37 @@ def scan_hash(connection: HeldConnection, key: bytes) -> Iterator[bytes]:
     """Fields of a hash, page by page, each at least once."""
     cursor: Any = 0
     while True:
-        cursor, flat = connection.call("HSCAN", key, cursor, "COUNT", PAGE)
+        cursor, flat = _listed(connection, "HSCAN", key, cursor, "COUNT", PAGE) or (b"0", [])
         yield from flat[::2]
         if cursor == b"0":
             return
+
+
+def _listed(connection: HeldConnection, *command: Argument) -> list[Any]:
+    """
+    The reply of a reading command; empty where the key is of a wrong type.
+
+    Such a key is none of ours; the next script that meets it sets it aside.
+    """
+    try:
+        reply: list[Any] = connection.call(*command)
+    except ResponseError as error:
+        if "WRONGTYPE" not in str(error):
+            raise
+        return []
+    return reply
+
+
+def _counted(connection: HeldConnection, *command: Argument) -> int:
+    """As `_listed`, for commands that count: 0 where the key is of a wrong type."""
+    counted: Any = _listed(connection, *command)
+    return int(counted or 0)
+
+
+def _ms(score: bytes) -> int:
+    """A score of ours in ms; a foreign one may be infinite."""
+    value = float(score)
+    return int(min(max(value, -_FARTHEST_MS), _FARTHEST_MS))
 
 
 def _text(raw: bytes) -> str:
