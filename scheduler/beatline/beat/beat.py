@@ -27,19 +27,12 @@ from typing import Final, Protocol
 from redis.exceptions import RedisError, ResponseError
 
 from beatline.beat.back_off import BackOff
-from beatline.beat.firer import Firer
 from beatline.beat.keeper import DeclarationKeeper
-from beatline.beat.known_schedules import KnownSchedules
-from beatline.beat.leadership import Leadership
 from beatline.beat.occurrence_jobs import RegisteredTask
-from beatline.beat.partition_round import LONGEST_US, PartitionRound, Roles
-from beatline.beat.planning import Absences
-from beatline.beat.promoter import Promoter
-from beatline.beat.server_clock import ServerClock
+from beatline.beat.partition_round import LONGEST_US, PartitionRound
+from beatline.beat.roles import Cast
 from beatline.beat.sleeper import NudgeLine, Sleeper
 from beatline.beat.statistics import Statistics
-from beatline.beat.sweeper import Sweeper
-from beatline.beat.watcher import Watcher
 from beatline.declared import DeclaredSet
 from beatline.errors import BeatlineError, NotSent, RedisUnavailable
 from beatline.keys import prefix
@@ -126,14 +119,21 @@ class Beat:
         self._connection = Line(endpoint)
         self._sleeper = Sleeper()
         self._back_off = BackOff()
-        self._started_at = self._last_success = time.monotonic()
+        self._last_success = time.monotonic()
         self._has_run = self._has_stopped = False
         self._is_prepared = False
         self._outage = ""
         self._line_at = float("-inf")
         books = ScheduleBooks(self._connection, self._settings.namespace, self._settings.partitions)
         self._keeper = DeclarationKeeper(books, _declared_set(declared), self.statistics)
-        self._rounds = [self._partition(number) for number in range(self._settings.partitions)]
+        about = {"host": socket.gethostname(), "pid": str(os.getpid()), "version": __version__}
+        cast = Cast(self._connection, self._settings, self._tasks, self.id, about, self.statistics)
+        self._rounds = [
+            PartitionRound(
+                self._connection, prefix(self._settings.namespace, number), cast.roles(number)
+            )
+            for number in range(self._settings.partitions)
+        ]
         self._lines = [NudgeLine(endpoint, one.prefix + b"wake:beat") for one in self._rounds]
 
     def run_until(self, stop: threading.Event) -> int:
@@ -296,46 +296,6 @@ class Beat:
     def _close(self) -> None:
         self._close_connections()
         self._sleeper.close()
-
-    def _partition(self, number: int) -> PartitionRound:
-        settings, connection, statistics = self._settings, self._connection, self.statistics
-        where = prefix(settings.namespace, number)
-        clock, absences = ServerClock(), Absences()
-        about = {"host": socket.gethostname(), "pid": str(os.getpid()), "version": __version__}
-        known = KnownSchedules(
-            connection,
-            where,
-            partition=number,
-            settings=settings,
-            tasks=self._tasks,
-            statistics=statistics,
-        )
-        roles = Roles(
-            watcher=Watcher(
-                connection,
-                where,
-                max_deliveries=settings.max_deliveries,
-                result_ttl_ms=settings.result_ttl_ms,
-                statistics=statistics,
-            ),
-            leadership=Leadership(connection, where, self.id, about),
-            promoter=Promoter(connection, where, clock=clock, statistics=statistics),
-            firer=Firer(
-                connection,
-                where,
-                known=known,
-                absences=absences,
-                clock=clock,
-                statistics=statistics,
-            ),
-            sweeper=Sweeper(
-                connection, where, result_ttl_ms=settings.result_ttl_ms, statistics=statistics
-            ),
-            known=known,
-            absences=absences,
-            clock=clock,
-        )
-        return PartitionRound(connection, where, roles, self._started_at)
 
 
 def _declared_set(declared: DeclaredSet | Iterable[Schedule]) -> DeclaredSet | None:

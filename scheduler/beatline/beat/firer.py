@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from redis.exceptions import NoScriptError, ResponseError
@@ -66,6 +66,7 @@ class Firer:
         absences: When no beat was up.
         clock: The server's clock.
         statistics: Counts fires and keeps their lateness.
+        monotonic: The process's own clock, seconds.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Firer:
         absences: Absences,
         clock: ServerClock,
         statistics: Statistics,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connection = connection
         self._prefix = prefix
@@ -84,6 +86,7 @@ class Firer:
         self._absences = absences
         self._clock = clock
         self._statistics = statistics
+        self._monotonic = monotonic
         self._again: list[str] = []
         self._broken: dict[str, Exception] = {}
         self._resting: dict[str, float] = {}
@@ -133,7 +136,7 @@ class Firer:
         names = dict.fromkeys((*self._again, *(name for name, _ in due)))
         self._again.clear()
         if self._resting:
-            now = time.monotonic()
+            now = self._monotonic()
             self._resting = {name: until for name, until in self._resting.items() if until > now}
         return [name for name in names if name not in self._resting]
 
@@ -244,7 +247,7 @@ class Firer:
             return
         if is_passing(error):
             raise error
-        now = time.monotonic()
+        now = self._monotonic()
         self._resting[name] = now + _REFUSED_PAUSE_S
         self._statistics.count("refused")
         if now >= self._complain_at:

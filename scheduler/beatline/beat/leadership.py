@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from beatline.store.electing import elect, resign
@@ -39,6 +39,7 @@ class Leadership:
         prefix: The partition's key prefix.
         beat: Id of this beat.
         about: What others may want to know of it; ``sched status`` shows it.
+        monotonic: The process's own clock, seconds.
 
     Attributes:
         is_leader: Whether this beat leads, as far as it knows.
@@ -47,12 +48,18 @@ class Leadership:
     """
 
     def __init__(
-        self, connection: HeldConnection, prefix: bytes, beat: str, about: Mapping[str, str]
+        self,
+        connection: HeldConnection,
+        prefix: bytes,
+        beat: str,
+        about: Mapping[str, str],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connection = connection
         self._prefix = prefix
         self._beat = beat
         self._about = json.dumps(dict(about), sort_keys=True)
+        self._monotonic = monotonic
         self._asked_at = float("-inf")
         self.is_leader = False
         self.term = 0
@@ -66,7 +73,7 @@ class Leadership:
             The server's clock in µs, or None where it was not asked.
         """
         pause_ms = _RENEWAL_PAUSE_MS if self.is_leader else STANDBY_PAUSE_MS // 2
-        asked_at = time.monotonic()
+        asked_at = self._monotonic()
         if (asked_at - self._asked_at) * 1_000 < pause_ms:
             return None
         election = elect(self._connection, self._prefix, self._beat, LENGTH_MS, self._about)

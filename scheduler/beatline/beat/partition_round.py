@@ -9,17 +9,12 @@ order, and when the next round is due.
 from __future__ import annotations
 
 import time
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Final
 
 from beatline.beat.back_off import BackOff
-from beatline.beat.firer import Firer
-from beatline.beat.known_schedules import KnownSchedules
-from beatline.beat.leadership import STANDBY_PAUSE_MS, Leadership
-from beatline.beat.planning import Absences
-from beatline.beat.promoter import Promoter
-from beatline.beat.server_clock import ServerClock
-from beatline.beat.sweeper import Sweeper
-from beatline.beat.watcher import Watcher
+from beatline.beat.leadership import STANDBY_PAUSE_MS
+from beatline.beat.roles import Roles
 from beatline.store.scheduling import last_absence
 from beatline.wire.connection import HeldConnection
 
@@ -34,19 +29,6 @@ _MOST_IN_VAIN: Final = 3
 _MOST_EXPECTED: Final = 32
 
 
-class Roles(NamedTuple):
-    """The roles of one partition, and what they share."""
-
-    watcher: Watcher
-    leadership: Leadership
-    promoter: Promoter
-    firer: Firer
-    sweeper: Sweeper
-    known: KnownSchedules
-    absences: Absences
-    clock: ServerClock
-
-
 class PartitionRound:
     """
     Runs the roles of one partition in their order.
@@ -55,16 +37,21 @@ class PartitionRound:
         connection: Beat's working connection.
         prefix: The partition's key prefix.
         roles: Who acts.
-        started_at: When this process began to be a beat, by its monotonic clock, seconds.
+        monotonic: The process's own clock, seconds.
     """
 
     def __init__(
-        self, connection: HeldConnection, prefix: bytes, roles: Roles, started_at: float
+        self,
+        connection: HeldConnection,
+        prefix: bytes,
+        roles: Roles,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.prefix = prefix
+        self._monotonic = monotonic
         self.roles = roles
         self._connection = connection
-        self._started_at = started_at
+        self._started_at = monotonic()
         self._stuck = BackOff(first_s=0.01, longest_s=1.0)
 
     @property
@@ -94,7 +81,7 @@ class PartitionRound:
     def _act(self) -> float:
         """Promote and fire what is due; seconds until something is due again."""
         promoter, firer = self.roles.promoter, self.roles.firer
-        until = time.monotonic() + LONGEST_ACT_S
+        until = self._monotonic() + LONGEST_ACT_S
         expected = self.roles.known.due_by(self.roles.clock.now_us() // 1_000, _MOST_EXPECTED)
         if expected:
             # One round trip instead of two: what is due is known without asking.
@@ -111,7 +98,7 @@ class PartitionRound:
             if in_vain >= _MOST_IN_VAIN:
                 # What is due cannot be fired now. To ask again at once would go on for ever.
                 return self._stuck.next_s()
-            if time.monotonic() >= until:
+            if self._monotonic() >= until:
                 return 0.0
         self._stuck.reset()
         return 0.0 if due.is_behind else self._until(due.next_due_ms)
@@ -122,7 +109,7 @@ class PartitionRound:
         was_leader = roles.leadership.is_leader
         now_us = roles.leadership.run()
         if now_us is not None:
-            uptime_ms = (time.monotonic() - self._started_at) * 1_000
+            uptime_ms = (self._monotonic() - self._started_at) * 1_000
             roles.absences.note_up(int(now_us / 1_000 - uptime_ms))
         if roles.leadership.is_leader and not was_leader:
             roles.known.forget_all()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Final
 
 from beatline.beat.statistics import Statistics
@@ -30,6 +31,7 @@ class Sweeper:
         prefix: The partition's key prefix.
         result_ttl_ms: How long results are kept of jobs that end here.
         statistics: Counts what was swept.
+        monotonic: The process's own clock, seconds.
     """
 
     def __init__(
@@ -39,16 +41,18 @@ class Sweeper:
         *,
         result_ttl_ms: int,
         statistics: Statistics,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connection = connection
         self._prefix = prefix
         self._result_ttl_ms = result_ttl_ms
         self._statistics = statistics
+        self._monotonic = monotonic
         self._swept_at = float("-inf")
 
     def run(self) -> None:
         """Sweep, if it is time to."""
-        now = time.monotonic()
+        now = self._monotonic()
         if (now - self._swept_at) * 1_000 < PAUSE_MS:
             return
         withdrawn, dropped = withdraw(self._connection, self._prefix, self._result_ttl_ms)

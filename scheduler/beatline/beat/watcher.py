@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Final
 
 from beatline.beat.statistics import Statistics
@@ -36,6 +37,7 @@ class Watcher:
         max_deliveries: Charges that bury a job whose worker said none.
         result_ttl_ms: How long results of buried jobs are kept.
         statistics: Counts what was taken back.
+        monotonic: The process's own clock, seconds.
 
     Attributes:
         is_behind: Whether a dead worker's jobs are still to be taken back.
@@ -51,12 +53,14 @@ class Watcher:
         max_deliveries: int,
         result_ttl_ms: int,
         statistics: Statistics,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connection = connection
         self._prefix = prefix
         self._max_deliveries = max_deliveries
         self._result_ttl_ms = result_ttl_ms
         self._statistics = statistics
+        self._monotonic = monotonic
         self._ticked_at = float("-inf")
         self._watched_ms: int | None = None
         self.is_behind = False
@@ -64,7 +68,7 @@ class Watcher:
 
     def run(self) -> None:
         """Tick, if it is time to."""
-        now = time.monotonic()
+        now = self._monotonic()
         if not self.is_behind and (now - self._ticked_at) * 1_000 < PAUSE_MS:
             self.was_reset = False
             return

@@ -22,7 +22,7 @@ from beatline.payload import dumps, loads
 from beatline.planner import ScheduleState
 from beatline.schedule import Schedule
 from beatline.wire.connection import Argument, HeldConnection
-from beatline.wire.scripts import script
+from beatline.wire.scripts import Script, script
 
 #: hiredis's own stub knows commands of one word only.
 _pack: Any = hiredis.pack_command
@@ -312,7 +312,7 @@ def read_many(
     found: list[StoredSchedule | None] = []
     for first in range(0, len(wanted), PAGE):
         page = wanted[first : first + PAGE]
-        keys = [prefix + b"sched:" + name.encode() for name in page]
+        keys = [prefix + b"sched:" + name.encode("utf-8", "surrogateescape") for name in page]
         connection.send(b"".join(_pack(("HGETALL", key)) for key in keys))
         replies: list[Any] = []
         for _ in keys:
@@ -350,7 +350,9 @@ def last_absence(connection: HeldConnection, prefix: bytes) -> tuple[int, int] |
 
 
 def server_time_us(connection: HeldConnection) -> int:
-    """The server's clock."""
+    """The server's clock, as scripts see it."""
+    if Script.injected_now_us:
+        return Script.injected_now_us
     seconds, rest = connection.call("TIME")
     return int(seconds) * 1_000_000 + int(rest)
 
