@@ -9,7 +9,7 @@ from beatline.cli.wanted import Wanted
 from beatline.units import duration_text
 
 #: Options of the worker that are passed on, with what says nothing.
-_DURATIONS: Final = ("grace", "time_limit", "soft_time_limit")
+_DURATIONS: Final = ("grace", "time_limit", "soft_time_limit", "give_up")
 _TEXTS: Final = (
     "concurrency",
     "queues",
@@ -17,6 +17,8 @@ _TEXTS: Final = (
     "name",
     "max_tasks_per_child",
     "max_memory_per_child",
+    "health",
+    "health_file",
 )
 
 
@@ -29,7 +31,7 @@ def worker_arguments(wanted: Wanted, limits: Mapping[str, Any]) -> list[str]:
     """What follows ``sched`` for a worker; ``limits`` are options by parameter name."""
     words = ["worker", *_place(wanted)]
     for name in _DURATIONS:
-        if limits.get(name):
+        if limits.get(name) is not None:  # 0 says something: no grace, never give up
             words.append(f"--{name.replace('_', '-')}={duration_text(limits[name])}")
     for name in _TEXTS:
         if limits.get(name):

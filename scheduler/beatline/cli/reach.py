@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from beatline.cli.exits import warn
 from beatline.cli.wanted import Wanted
 from beatline.errors import NotSent
 
@@ -88,7 +89,7 @@ def books_of(app: App) -> Iterator[ScheduleBooks]:
 
 def wait_for_redis(app: App, seconds: float = PATIENCE_S) -> Endpoint:
     """
-    Wait until the app's Redis is there and fit.
+    Wait until the app's Redis is there, and make sure that it is fit; tells what is doubtful.
 
     Raises:
         NotSent: It is not there in time.
@@ -96,7 +97,9 @@ def wait_for_redis(app: App, seconds: float = PATIENCE_S) -> Endpoint:
     """
     from redis.exceptions import RedisError
 
+    from beatline.store.vitals import server_facts
     from beatline.wire.connection import HeldConnection
+    from beatline.wire.fitness import check_facts
     from beatline.wire.refusals import is_passing
 
     deadline = time.monotonic() + seconds
@@ -105,7 +108,7 @@ def wait_for_redis(app: App, seconds: float = PATIENCE_S) -> Endpoint:
             endpoint = app.endpoint()
             connection = HeldConnection(reading_endpoint(app))
             try:
-                connection.call("PING")
+                warnings = check_facts(dict(server_facts(connection)))
             finally:
                 connection.close()
         except (NotSent, RedisError) as error:
@@ -113,8 +116,28 @@ def wait_for_redis(app: App, seconds: float = PATIENCE_S) -> Endpoint:
             if not waits or time.monotonic() >= deadline:
                 raise
         else:
+            for warning in warnings:
+                warn(warning)
             return endpoint
         time.sleep(_AGAIN_S)
+
+
+def wait_for_named_redis() -> None:
+    """
+    Wait for the Redis that the command line or the environment names, if one is named.
+
+    For the worker's supervisor, which never imports the user's app: a Redis that only the app
+    names, or the embedded one, is waited for by the process that loads the app.
+
+    Raises:
+        NotSent: It is not there in time.
+        UnfitServer: It is there, and will not do.
+    """
+    from beatline.app import App
+
+    app = App("sched")
+    if app.settings.redis is not None:
+        wait_for_redis(app)
 
 
 def _is_lost(error: Exception) -> bool:

@@ -130,12 +130,14 @@ def command(
 
 
 def _run(wanted: Wanted, limits: dict[str, Any]) -> int:
+    from beatline.cli.reach import wait_for_named_redis
     from beatline.logs import set_up_logging
     from beatline_worker.options import WorkerOptions
     from beatline_worker.supervisor import Supervisor
 
     level = wanted.log_level or "info"
     set_up_logging(level)
+    wait_for_named_redis()
     options = WorkerOptions(
         app=wanted.required_app(),
         queues=tuple(name for name in limits["queues"].split(",") if name),
