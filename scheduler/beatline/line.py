@@ -45,7 +45,7 @@ class Line(HeldConnection):
         Send a packed command and return its reply, with the endpoint's timeouts.
 
         As ``send`` and ``receive``, without redis-py's detours around the socket: they cost 4 µs
-        of the 20 that a call takes (``benchmarks/enqueue_one.py``).
+        of the 20 that a call takes (measured in turn with them, 60 rounds of 300 calls).
 
         Raises:
             ResponseError: The server refused.

@@ -17,6 +17,7 @@ EMPTY_WORDS = {
 
 #: Where such a word is the right one, or still stands, with the reason.
 ALLOWED = {
+    ("beatline.result", "info"): "Celery's other name for the result",
     ("beatline.task", "base"): "the option of @app.task that Celery's users know",
     ("beatline.app", "base"): "the option of @app.task that Celery's users know",
     ("beatline.options", "base"): "the option of @app.task that Celery's users know",
