@@ -24,6 +24,7 @@ from beatline.errors import JobCancelled
 from beatline.store.delivering import Consumer, Delivery, Settlement
 from beatline_worker.batching import BatchSize
 from beatline_worker.consumer import ConsumerLoop, Desynchronised
+from beatline_worker.courier import Courier
 from beatline_worker.executor import Executor, Run, soft_limit_error
 from beatline_worker.options import EXIT_DESYNCHRONISED, ChildOptions
 from beatline_worker.table import INTERRUPT_SOFT_LIMIT, NO_LIMIT, Row
@@ -51,15 +52,23 @@ class Child:
         self._row = row
         self._options = options
         self._wakeup_fd = _open_wakeup()
+        endpoint = app.endpoint()
+        consumer = Consumer(options.worker, options.consumer, options.queues)
         self._executor = Executor(
             app,
             options.worker,
             time_limit_ms=options.time_limit_ms,
             soft_time_limit_ms=options.soft_time_limit_ms,
+            courier=Courier(
+                endpoint,
+                consumer,
+                namespace=app.settings.namespace,
+                partitions=app.settings.partitions,
+            ),
         )
         self._loop = ConsumerLoop(
-            app.endpoint(),
-            Consumer(options.worker, options.consumer, options.queues),
+            endpoint,
+            consumer,
             namespace=app.settings.namespace,
             partitions=app.settings.partitions,
             wakeup_fd=self._wakeup_fd,

@@ -20,7 +20,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-import hiredis
 from redis.exceptions import ResponseError
 
 from beatline.errors import NotSent
@@ -35,7 +34,7 @@ from beatline.store.delivering import (
     settle,
     wake_key,
 )
-from beatline.wire.connection import LOST, Endpoint, HeldConnection
+from beatline.wire.connection import LOST, Endpoint, HeldConnection, pack
 from beatline.wire.refusals import refusal_code
 
 _log = logging.getLogger("beatline.worker.consumer")
@@ -175,7 +174,7 @@ class ConsumerLoop:
 
     def _send_blpop(self, key: bytes, wait_ms: int) -> None:
 
-        self._connection.send(hiredis.pack_command(("BLPOP", key, wait_ms / 1000)))
+        self._connection.send(pack("BLPOP", key, wait_ms / 1000))
 
     def _leave_turn(self, partition: Partition) -> None:
         """Leave the idle sets of a partition before listening elsewhere."""

@@ -33,7 +33,7 @@ from beatline.errors import (
 from beatline.ids import id_text, is_ours
 from beatline.job import Job, read_job
 from beatline.outcome import failure_body, success_body
-from beatline.request import JobRequest, enter_job, request_for
+from beatline.request import Courier, JobRequest, enter_job, request_for
 from beatline.states import JobState
 from beatline.store.delivering import Delivery, Settlement
 from beatline.task import Task
@@ -74,10 +74,17 @@ class Executor:
         app: The loaded app.
         worker: Id of the worker, for results and the ledger.
         time_limit_ms, soft_time_limit_ms: For tasks that say none.
+        courier: Carries what jobs tell of themselves.
     """
 
     def __init__(
-        self, app: App, worker: str, *, time_limit_ms: int = 0, soft_time_limit_ms: int = 0
+        self,
+        app: App,
+        worker: str,
+        *,
+        time_limit_ms: int = 0,
+        soft_time_limit_ms: int = 0,
+        courier: Courier | None = None,
     ) -> None:
         self._app = app
         self._worker = worker
@@ -85,6 +92,7 @@ class Executor:
         self._soft_ms = soft_time_limit_ms
         self._ttl_ms = app.settings.result_ttl_ms
         self._hostname = socket.gethostname()
+        self._courier = courier
         self._random = random.Random()
 
     def prepare(self, delivery: Delivery, now_ms: int) -> Run | Settlement:
@@ -125,7 +133,13 @@ class Executor:
             job,
             delivery,
             task.for_child(),
-            request_for(job, delivery, worker=self._worker, hostname=self._hostname),
+            request_for(
+                job,
+                delivery,
+                worker=self._worker,
+                hostname=self._hostname,
+                courier=self._courier,
+            ),
             job.options.get("soft_time_limit") or options.soft_time_limit_ms or self._soft_ms,
             job.options.get("time_limit") or options.time_limit_ms or self._hard_ms,
         )

@@ -22,6 +22,7 @@ import select
 import signal
 import socket
 import time
+from functools import partial
 from types import FrameType
 from typing import Final
 
@@ -222,7 +223,7 @@ class Supervisor:
             row.reset()
             child = ChildState(slot, row, secrets.token_hex(8))
             self._nursery.children[slot] = child
-            self._books.enrol([child.consumer], lambda born=child: self._ready.put(born))
+            self._books.enrol([child.consumer], partial(self._ready.put, child))
 
     def _fork_registered(self) -> None:
         while not self._ready.empty():

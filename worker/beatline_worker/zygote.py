@@ -25,10 +25,9 @@ import time
 import traceback
 from typing import Any, Final
 
-from beatline.loading import load_app
-
 from beatline.app import App
 from beatline.errors import BeatlineError, NotSent
+from beatline.loading import load_app
 from beatline.logs import set_up_logging
 from beatline.wire.connection import Endpoint
 from beatline_worker.child import Child, die_with_parent, enter_child
@@ -98,11 +97,12 @@ class Zygote:
     def serve(self) -> int:
         """Fork and reap until the supervisor closes its end; the exit code."""
         while True:
-            readable, _, _ = select.select([self._channel, self._wakeup_fd], [], [])
+            channel = self._channel.fileno()
+            readable, _, _ = select.select([channel, self._wakeup_fd], [], [])
             if self._wakeup_fd in readable:
                 self._drain_wakeup()
                 self._reap()
-            if self._channel in readable:
+            if channel in readable:
                 messages = self._channel.hear()
                 if messages is None:
                     return 0
