@@ -12,6 +12,7 @@ of its own; so has each thread.
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import time
@@ -23,7 +24,13 @@ from typing import Any, Final, NoReturn, TypeVar
 from redis.exceptions import NoScriptError, ResponseError
 
 from beatline.durability import check_durability, wait_for_copies
-from beatline.errors import BeatlineError, NotSent, RedisUnavailable, ServerRefused, Uncertain
+from beatline.errors import (
+    NotSent,
+    RedisUnavailable,
+    ServerRefused,
+    Uncertain,
+    WrongUse,
+)
 from beatline.ids import id_text
 from beatline.keys import prefix
 from beatline.line import Line
@@ -35,6 +42,8 @@ from beatline.wire.refusals import PASSING, REMEDIES, refusal_code
 from beatline.wire.scripts import script
 
 T = TypeVar("T")
+
+_log = logging.getLogger("beatline.sender")
 
 #: (id, due, record) of one job.
 Posting = tuple[bytes, str, bytes]
@@ -136,6 +145,8 @@ class Sender:
             Uncertain: The reply was lost; ``repeat()`` finds out.
             NotDurable: Enqueued, but not on as many copies as asked.
         """
+        if self._is_open:
+            self._begin_anew()
         self._number += 1
         packed = pack_enqueue(self.prefixes[partition], self._name, self._number, jobs, check)
         begun = monotonic()
@@ -244,12 +255,14 @@ class Sender:
                     return self._done(attempt())
                 except (NotSent, ResponseError, *LOST) as error:
                     failure = error
-                except BeatlineError:
-                    # The answer was read to its end.
+                except (WrongUse, RedisUnavailable):
+                    # The answer was read to its end, and is not good enough. (Other errors of
+                    # ours come out of a signal's handler, between any two lines.)
                     self._is_open = False
                     raise
             code = _code_of(failure)
             lost = lost or _may_have_run(failure, code)
+            _log.info("sender.repeats redis=%s error=%s", self.endpoint.safe_url, failure)
             self._connection.close()
             self._is_open = False
             if code is not None and code not in PASSING:
@@ -267,6 +280,16 @@ class Sender:
         if self._connection.endpoint is not self.endpoint:
             self._restore_waits()
         return answer
+
+    def _begin_anew(self) -> None:
+        """
+        Send under another name from here on, because the last call is not known to have ended.
+
+        Its number thus remains the last one of the old name, and it can be decided whether it
+        was carried out. (A signal's handler that sends in the middle of our own call would
+        otherwise make the server take that call for an old one.)
+        """
+        self._name, self._number = os.urandom(8), 0
 
     def _look_at_connection(self) -> None:
         """Drop a connection that was left in the middle of a call, or that the server closed."""
@@ -294,9 +317,7 @@ class Sender:
         self._restore_waits()
         where = self.endpoint.safe_url
         if lost and call is not None:
-            # What is sent from here on has another sender's name, so that the numbers of this
-            # call remain the last ones of the old name: `repeat` can always be decided.
-            self._name, self._number = os.urandom(8), 0
+            self._begin_anew()
             raise Uncertain(
                 f"{_described(call.ids)} may be enqueued or not: no certain answer from Redis at"
                 f" {where}: {error}",

@@ -29,11 +29,13 @@ from beatline.errors import (
     JobExpired,
     JobFailed,
     JobLost,
+    NotSent,
     ResultTimeout,
     UndecodableJob,
     UnknownJob,
 )
 from tests.client.hands import Hands
+from tests.client.test_sender import fork_and_run
 from tests.proxy import Proxy
 from tests.servers import RedisProcess, eventually
 
@@ -235,6 +237,71 @@ class TestGet:
         thread.join(15)
 
         assert isinstance(found[0], UnknownJob)
+
+    def test_get_when_redis_is_away_from_the_start_then_raises_not_sent(
+        self, make_app: Callable[..., App], proxy: Proxy
+    ) -> None:
+        app = make_app(redis=proxy.url, call_timeout="300ms")
+        result = app.send_task("t")
+        proxy.refuse()
+        proxy.reset()
+
+        with pytest.raises(NotSent):
+            result.get()
+
+    def test_get_when_redis_goes_while_waiting_then_times_out_in_time(
+        self, make_app: Callable[..., App], redis_server: RedisProcess, proxy: Proxy
+    ) -> None:
+        app = make_app(redis=proxy.url, socket_timeout="200ms", call_timeout="300ms")
+        result = app.send_task("t")
+        begun = time.monotonic()
+        thread, found = waiting(lambda: result.get(timeout=1.5))
+        eventually(lambda: listeners(redis_server) == 1)
+
+        proxy.black_hole()
+        thread.join(10)
+
+        assert isinstance(found[0], ResultTimeout)
+        assert 1.5 <= time.monotonic() - begun < 3.5
+
+    def test_get_when_redis_comes_back_while_waiting_then_hears_of_the_end(
+        self, make_app: Callable[..., App], redis_server: RedisProcess, proxy: Proxy
+    ) -> None:
+        app = make_app(redis=proxy.url, socket_timeout="200ms", call_timeout="300ms")
+        result = app.send_task("t")
+        hands = Hands(make_app())
+        delivery, _ = hands.take_job()
+        thread, found = waiting(lambda: result.get(timeout=20))
+        eventually(lambda: listeners(redis_server) == 1)
+        proxy.refuse()
+        proxy.reset()
+        eventually(lambda: listeners(redis_server) == 0)
+
+        proxy.listen()
+        eventually(lambda: listeners(redis_server) == 1)
+        hands.succeed(delivery, "late")
+        thread.join(10)
+
+        assert ["late"] == found
+
+    @pytest.mark.filterwarnings("ignore:This process.*fork:DeprecationWarning")
+    def test_get_when_process_has_forked_then_both_hear(
+        self, echo: Task[[Any], Any], hands: Hands
+    ) -> None:
+        first, second = echo.delay(1), echo.delay(2)
+        one, other = hands.take(2)
+        hands.succeed(one, "first")
+        assert "first" == first.get(timeout=5)
+        with pytest.raises(ResultTimeout):
+            second.get(timeout=0.1)
+        hands.succeed(other, "second")
+
+        def child() -> None:
+            assert "second" == second.get(timeout=5)
+
+        code = fork_and_run(child)
+
+        assert (0, "second") == (code, second.get(timeout=5))
 
 
 class TestFailures:

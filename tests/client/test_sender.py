@@ -16,10 +16,12 @@ from beatline.errors import (
     NotSent,
     RedisUnavailable,
     ServerRefused,
+    SoftTimeLimitExceeded,
     Uncertain,
     UnfitServer,
 )
 from beatline.store.reading import live_count
+from beatline.wire.connection import HeldConnection, pack
 from tests.proxy import Proxy
 from tests.servers import RedisProcess, eventually
 
@@ -377,6 +379,41 @@ class TestOutages:
         assert JobState.QUEUED == first.state
         assert JobState.QUEUED == third.state
         assert 3 == enqueued(app)
+
+    def test_delay_when_a_signals_handler_sends_meanwhile_then_both_jobs_are_made(
+        self, app: App, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        add = make_add(app)
+        add.delay(0, 0)
+        line = app.sender()._connection
+        exchange, nested = line.exchange, []
+
+        def interrupted(packed: bytes) -> Any:
+            # Nothing of the outer call reaches the server: it is only repeated afterwards.
+            monkeypatch.setattr(line, "exchange", exchange)
+            nested.append(add.delay(1, 1))
+            raise ConnectionResetError
+
+        monkeypatch.setattr(line, "exchange", interrupted)
+        outer = add.delay(2, 2)
+
+        assert ["QUEUED", "QUEUED"] == [nested[0].state, outer.state]
+        assert 3 == enqueued(app)
+
+    def test_ask_when_a_time_limit_strikes_then_next_call_is_right(
+        self, app: App, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        add = make_add(app)
+        result = add.delay(1, 2)
+
+        def struck(line: HeldConnection) -> None:
+            line.send(pack("PING"))
+            raise SoftTimeLimitExceeded("over")
+
+        with pytest.raises(SoftTimeLimitExceeded):
+            app.sender().ask(struck)
+
+        assert JobState.QUEUED == result.state
 
 
 class TestRefusals:
