@@ -69,8 +69,15 @@ class Driver:
             for number in range(contender.worker_processes)
         ]
         if with_scheduler and not contender.schedules_itself:
-            commands.append(self._command("scheduler"))
-        log = self._folder / f"{contender.name}-{contender.form}.log"
+            commands.append(self._command("scheduler", str(self._folder)))
+        return self._session(commands, "work")
+
+    def schedule(self) -> Session:
+        """Start its scheduler alone, so that its cost can be told from the worker's."""
+        return self._session([self._command("scheduler", str(self._folder))], "scheduler")
+
+    def _session(self, commands: list[list[str]], what: str) -> Session:
+        log = self._folder / f"{self.contender.name}-{self.contender.form}-{what}.log"
         return Session(commands, self._environment, log)
 
     def _command(self, verb: str, *arguments: str) -> list[str]:

@@ -9,7 +9,6 @@ TCP loopback. Each figure is measured by the code that users run: `sched worker`
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
@@ -23,6 +22,7 @@ import redis
 
 from benchmarks import machine, ours
 from benchmarks.figures import Figure, Goal
+from benchmarks.keeping import keep
 from benchmarks.lateness import await_stamps, due_in, schedule_spread, warm_up
 from benchmarks.private_redis import SYSTEM_SERVER, PrivateRedis
 from benchmarks.sessions import Failed
@@ -238,21 +238,8 @@ def main() -> int:
                 print(figure.line(), flush=True)
                 found.append(figure)
         if options.keep:
-            _keep(found, server.described, options.keep)
+            keep(options.keep, found, server.described)
     return 0 if all(figure.is_met is not False for figure in found) else 1
-
-
-def _keep(found: list[Figure], described: str, path: Path) -> None:
-    record = {
-        "made": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "server": described,
-        "machine": machine.described(),
-        "figures": [figure.record() for figure in found],
-    }
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(record, indent=1) + "\n")
-    lines = [f"{described}; {machine.described()}", *(figure.line() for figure in found)]
-    path.with_suffix(".txt").write_text("\n".join(lines) + "\n")
 
 
 def _options() -> argparse.Namespace:

@@ -101,6 +101,12 @@ async function send(queue, verb, texts) {
         await pause(second * 1000);
       }
     });
+    case 'schedules': return measured(count, async () => {
+      for (let at = 0; at < count; at += 1) {
+        await queue.upsertJobScheduler(`every-${at}`, { every: 1000 * (1 + (at % 10)) },
+          { name: 'mark', data: { number: at }, opts: options });
+      }
+    });
     default: throw new Error(`unknown verb ${verb}`);
   }
 }

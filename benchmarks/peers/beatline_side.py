@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from benchmarks.peers.side import MAIL_ARGUMENTS, SETTINGS, URL, Side, become, run
@@ -33,8 +34,20 @@ def worker(arguments: list[str]) -> None:
            *SETTINGS.get("worker", []))  # fmt: skip
 
 
-def scheduler(_arguments: list[str]) -> None:
-    become("sched", "beat", "-A", "benchmarks/bench_app.py:app")
+def scheduler(arguments: list[str]) -> None:
+    command = ["sched", "beat", "-A", "benchmarks/bench_app.py:app"]
+    if count := SETTINGS.get("schedules", 0):
+        file = Path(arguments[0]) / "many.yaml"
+        offset = "    offset: spread\n" if SETTINGS.get("spread") else ""
+        entries = [
+            f"  every-{number}:\n    task: mark\n    every: {1 + number % 10}s\n"
+            f"{offset}    args: [{number}]\n"
+            for number in range(count)
+        ]
+        head = "version: 1\ndefaults: {overlap: allow, catch_up: none}\nschedules:\n"
+        file.write_text(head + "".join(entries))
+        command += ["--schedules", str(file)]
+    become(*command)
 
 
 SIDE = Side(

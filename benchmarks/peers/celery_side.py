@@ -19,6 +19,10 @@ app.conf.update(
     worker_prefetch_multiplier=SETTINGS.get("prefetch", 4),
     worker_hijack_root_logger=False,
 )
+app.conf.beat_schedule = {
+    f"every-{number}": {"task": "mark", "schedule": 1.0 + number % 10, "args": (number,)}
+    for number in range(SETTINGS.get("schedules", 0))
+}
 
 
 @app.task(name="mark")
@@ -42,7 +46,13 @@ def worker(arguments: list[str]) -> None:
            *SETTINGS.get("worker", []))  # fmt: skip
 
 
+def beat(arguments: list[str]) -> None:
+    become("celery", "-A", "benchmarks.peers.celery_side:app", "beat", "-l", "WARNING",
+           "-s", arguments[0] + "/celerybeat-schedule")  # fmt: skip
+
+
 SIDE = Side(
+    scheduler=beat,
     send=mark.delay,
     send_mail=lambda: mail.delay(*MAIL_ARGUMENTS),
     send_at=send_at,

@@ -48,8 +48,8 @@ def worker(arguments: list[str]) -> None:
 SIDE = Side(
     send=mark.send,
     send_mail=lambda: mail.send(*MAIL_ARGUMENTS),
-    send_at=lambda number, due: mark.send_with_options((number,), delay=_delay_ms(due)),
-    send_mail_at=lambda due: mail.send_with_options(MAIL_ARGUMENTS, delay=_delay_ms(due)),
+    send_at=lambda number, due: mark.send_with_options(args=(number,), delay=_delay_ms(due)),
+    send_mail_at=lambda due: mail.send_with_options(args=MAIL_ARGUMENTS, delay=_delay_ms(due)),
     worker=worker,
 )
 

@@ -1,0 +1,225 @@
+"""
+The cells: one kind of work, the same for every contender, measured from outside.
+
+A cell gets a `Lab` and a contender and returns an `Outcome`. Where a contender cannot do the work
+the cell raises `NotOffered`, and the table shows a dash. All times that jobs have are stamped by
+the jobs themselves (``stamps.py``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from benchmarks.driving import Driver
+from benchmarks.lateness import await_stamps
+from benchmarks.private_redis import PrivateRedis
+from benchmarks.roster import Contender
+from benchmarks.sessions import Failed, Session
+from benchmarks.stamps import StampReader
+from benchmarks.statistics_of import percentile
+
+
+class NotOffered(Exception):  # noqa: N818 - not a failure
+    """A contender has nothing for this cell."""
+
+
+@dataclass(frozen=True)
+class Lab:
+    """
+    What every cell needs.
+
+    Attributes:
+        server: Emptied before each cell.
+        folder: For stamps and logs.
+        scale: 1, or less for a quick look.
+    """
+
+    server: PrivateRedis
+    folder: Path
+    scale: float = 1.0
+
+    def count(self, full: int, least: int) -> int:
+        """A number of jobs at this scale."""
+        return max(least, int(full * self.scale))
+
+    def seconds(self, full: float) -> float:
+        """A time at this scale, at least half a second."""
+        return max(0.5, full * self.scale)
+
+    def fresh_stamps(self) -> StampReader:
+        """An empty folder of stamps."""
+        reader = StampReader(self.folder)
+        reader.clear()
+        return reader
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The cell's value, and what else was seen."""
+
+    value: float
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """
+    One kind of work.
+
+    Attributes:
+        name: On the command line.
+        title: In tables.
+        unit: Of the value.
+        better: Whether more or less is better.
+        run: Measures it once.
+    """
+
+    name: str
+    title: str
+    unit: str
+    better: Literal["more", "less"]
+    run: Callable[[Lab, Contender], Outcome]
+
+
+def _one_by_one(lab: Lab, contender: Contender) -> Outcome:
+    answer = Driver(contender, lab.server, lab.folder).send("one_by_one", lab.seconds(3))
+    return _rate(answer)
+
+
+def _many(lab: Lab, contender: Contender) -> Outcome:
+    _needs(contender, {"Celery", "Dramatiq", "Huey"}, "many jobs in one call")
+    return _rate(Driver(contender, lab.server, lab.folder).send("many", lab.seconds(3)))
+
+
+def _rate(answer: dict[str, Any]) -> Outcome:
+    cpu_us = answer["cpu_seconds"] / answer["count"] * 1e6
+    return Outcome(answer["count"] / answer["seconds"], {"client_cpu_us": round(cpu_us, 1)})
+
+
+def _drain(lab: Lab, contender: Contender, *, stored: bool) -> Outcome:
+    driver = Driver(contender, lab.server, lab.folder, stored=stored)
+    count = lab.count(contender.drain_jobs, 100)
+    reader = lab.fresh_stamps()
+    driver.send("fill", count)
+    server_cpu = lab.server.cpu_seconds()
+    with driver.work() as session:
+        await_stamps(session, reader, count, limit_s=90)
+        cost = session.cost()
+    stamps = reader.read()
+    starts = sorted(stamp.at_ns for stamp in stamps)
+    details = {
+        "jobs": count,
+        "twice": len(starts) - len({stamp.number for stamp in stamps}),
+        "server_cpu_us": round((lab.server.cpu_seconds() - server_cpu) / count * 1e6, 1),
+        "worker_pss_mb": cost.pss_mb,
+        # Without the first and last tenth: when both children surely work.
+        "middle_per_s": round(0.8 * count / (starts[count * 9 // 10] - starts[count // 10]) * 1e9),
+    }
+    return Outcome((count - 1) / (starts[-1] - starts[0]) * 1e9, details)
+
+
+def _warmed(driver: Driver, session: Session, reader: StampReader) -> None:
+    """Workers are up and have run something, then idle for half a second."""
+    driver.send("fill", 20)
+    await_stamps(session, reader, 20, limit_s=40)
+    time.sleep(0.5)
+    reader.skip()
+
+
+def _round_trip(lab: Lab, contender: Contender) -> Outcome:
+    driver, reader = Driver(contender, lab.server, lab.folder), lab.fresh_stamps()
+    count = lab.count(400, 50)
+    with driver.work() as session:
+        _warmed(driver, session, reader)
+        driver.send("pings", count, 0.02)
+        await_stamps(session, reader, count, limit_s=30)
+    # The sender sent one job ahead of its pings to none; each number is the instant it began.
+    took = [(stamp.at_ns - stamp.number) / 1e6 for stamp in reader.read()]
+    return Outcome(percentile(took, 0.5), {"p99": percentile(took, 0.99), "max": max(took)})
+
+
+def _scheduled(lab: Lab, contender: Contender, count: int, over_ms: int) -> list[float]:
+    """Lateness of each job, ms, sorted; the sending is repeated earlier where it was too slow."""
+    lead_ms = 1_500 + int(count / contender.sends_per_s * 1_500)
+    for _attempt in range(3):
+        lab.server.empty()
+        driver, reader = Driver(contender, lab.server, lab.folder), lab.fresh_stamps()
+        with driver.work(with_scheduler=True) as session:
+            _warmed(driver, session, reader)
+            answer = driver.send("at", count, lead_ms, over_ms)
+            if answer["spare_ms"] < 50:
+                lead_ms = int((lead_ms - answer["spare_ms"]) * 1.5)
+                continue
+            limit_s = (answer["spare_ms"] + over_ms) / 1000 + 60
+            await_stamps(session, reader, count, limit_s)
+        return sorted(stamp.at_ns / 1e6 - stamp.number for stamp in reader.read())
+    raise Failed("jobs could not be sent before their instant")
+
+
+def _eta(lab: Lab, contender: Contender) -> Outcome:
+    _needs(contender, set(), "")
+    count = lab.count(2_000, 100)
+    late = _scheduled(lab, contender, count, int(20_000 * max(lab.scale, 0.2)))
+    p50 = percentile(late, 0.5)
+    return Outcome(percentile(late, 0.99), {"p50": p50, "first": late[0], "max": late[-1]})
+
+
+def _burst(lab: Lab, contender: Contender) -> Outcome:
+    count = lab.count(10_000, 300)
+    late = _scheduled(lab, contender, count, 0)
+    return Outcome(late[-1], {"jobs": count, "first": late[0], "p50": percentile(late, 0.5)})
+
+
+def _bytes_each(lab: Lab, contender: Contender, verb: str, jobs: int) -> Outcome:
+    driver = Driver(contender, lab.server, lab.folder)
+    # Scripts and fixed keys are there before the count begins.
+    driver.send(verb, 10)
+    before = lab.server.used_memory()
+    driver.send(verb, jobs, limit_s=900)
+    return Outcome((lab.server.used_memory() - before) / jobs, {"jobs": jobs})
+
+
+def _idle(lab: Lab, contender: Contender) -> Outcome:
+    driver, reader = Driver(contender, lab.server, lab.folder), lab.fresh_stamps()
+    seconds = max(5.0, 20 * lab.scale)
+    with driver.work(with_scheduler=True) as session:
+        _warmed(driver, session, reader)
+        time.sleep(3)
+        before, server_before = session.cost(), lab.server.cpu_seconds()
+        time.sleep(seconds)
+        after = session.cost()
+        server_cpu = lab.server.cpu_seconds() - server_before
+    percent = (after.cpu_s - before.cpu_s) / seconds * 100
+    details = {
+        "pss_mb": after.pss_mb,
+        "processes": after.processes,
+        "server_cpu_percent": round(server_cpu / seconds * 100, 2),
+    }
+    return Outcome(percent, details)
+
+
+def _needs(contender: Contender, lacking: set[str], what: str) -> None:
+    if contender.name in lacking:
+        raise NotOffered(f"{contender.name} has no way to send {what}")
+
+
+CELLS = [
+    Cell("enqueue", "enqueue one by one", "jobs/s", "more", _one_by_one),
+    Cell("bulk", "enqueue in bulk (1,000 a call; asyncio: gathered)", "jobs/s", "more", _many),
+    Cell("drain", "drain, 2 children, results ignored", "jobs/s", "more",
+         lambda lab, contender: _drain(lab, contender, stored=False)),
+    Cell("drain-stored", "drain, 2 children, results stored", "jobs/s", "more",
+         lambda lab, contender: _drain(lab, contender, stored=True)),
+    Cell("round-trip", "enqueue to start, idle worker, p50", "ms", "less", _round_trip),
+    Cell("eta", "2,000 ETA jobs over 20 s, p99 late", "ms", "less", _eta),
+    Cell("burst", "10,000 ETA jobs at one instant, last start", "ms", "less", _burst),
+    Cell("memory-eta", "memory per scheduled job", "B", "less",
+         lambda lab, contender: _bytes_each(lab, contender, "hold", lab.count(20_000, 1_000))),
+    Cell("memory-queued", "memory per queued job", "B", "less",
+         lambda lab, contender: _bytes_each(lab, contender, "pile", lab.count(20_000, 1_000))),
+    Cell("idle", "idle, CPU of worker and scheduler", "%", "less", _idle),
+]  # fmt: skip

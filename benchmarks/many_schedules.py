@@ -1,0 +1,151 @@
+"""
+Many schedules: a thousand, each every 1 to 10 seconds, for a minute; ``python -m
+benchmarks.many_schedules``.
+
+Each job says when it started and which schedule made it. The gap between two starts of one
+schedule should be its interval; the gap error is how far it is off. Only those peers take part
+that have sub-minute schedules on Redis (Celery beat, BullMQ), and APScheduler in memory as the
+floor of what a single Python process does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks import machine
+from benchmarks.driving import Driver
+from benchmarks.environments import prepare
+from benchmarks.figures import Figure, Goal
+from benchmarks.keeping import keep
+from benchmarks.private_redis import SYSTEM_SERVER, PrivateRedis
+from benchmarks.roster import Contender
+from benchmarks.sessions import Session
+from benchmarks.stamps import Stamp, StampReader
+from benchmarks.statistics_of import percentile
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """
+    One contender of this cell.
+
+    Attributes:
+        label: In the table.
+        contender: How it is started.
+        has_scheduler: Whether a process of its own fires.
+        sends_schedules: Whether they are put into Redis before (BullMQ).
+        goals: By figure.
+    """
+
+    label: str
+    contender: Contender
+    has_scheduler: bool = False
+    sends_schedules: bool = False
+    goals: dict[str, Goal] = field(default_factory=dict)
+
+
+def _contender(name: str, environment: str, module: str | None, **settings: Any) -> Contender:
+    return Contender(name, "default", name.lower(), environment, module, acks=True, drain_jobs=0,
+                     sends_per_s=1_000, settings=settings)  # fmt: skip
+
+
+_OURS = _contender("Beatline", "ours", "beatline_side")
+_GOALS = {"p50": Goal("<", 1), "cpu": Goal("<=", 4)}
+
+ENTRANTS = [
+    Entrant("Beatline, aligned", _OURS, True, goals={**_GOALS, "p99": Goal("<", 30)}),
+    Entrant("Beatline, offset: spread", replace(_OURS, settings={"spread": True}), True,
+            goals={**_GOALS, "p99": Goal("<", 10)}),
+    Entrant("APScheduler, in memory", _contender("APScheduler", "peers", "apscheduler_side")),
+    Entrant("Celery beat", _contender("Celery", "peers", "celery_side"), True),
+    Entrant("BullMQ", replace(_contender("BullMQ", "node", None, concurrency=50),
+                              worker_processes=2), sends_schedules=True),
+]  # fmt: skip
+
+
+def measure(entrant: Entrant, server: PrivateRedis, count: int, seconds: int) -> list[Figure]:
+    """Fired against expected, gap errors, and the CPU of whatever fires."""
+    folder = Path(tempfile.mkdtemp(prefix="bench-schedules-"))
+    reader = StampReader(folder)
+    settings = {**entrant.contender.settings, "schedules": count}
+    driver = Driver(replace(entrant.contender, settings=settings), server, folder)
+    server.empty()
+    calibration = machine.calibrate(server.client)
+    with ExitStack() as stack:
+        worker = stack.enter_context(driver.work())
+        firing = stack.enter_context(driver.schedule()) if entrant.has_scheduler else worker
+        if entrant.sends_schedules:
+            driver.send("schedules", count)
+        stamps, cpu_s = _watched(reader, firing, seconds)
+    expected = sum(seconds / (1 + number % 10) for number in range(count))
+    errors = gap_errors_ms(stamps)
+    label, goals = entrant.label, entrant.goals
+    share = {"fired": len(stamps), "expected": round(expected)}
+    return [
+        Figure(f"{label}: fired / expected", len(stamps) / expected, "x", None, share, calibration),
+        Figure(f"{label}: gap error p50", percentile(errors, 0.5), "ms", goals.get("p50")),
+        Figure(f"{label}: gap error p99", percentile(errors, 0.99), "ms", goals.get("p99"),
+               {"max": max(errors)}),
+        Figure(f"{label}: CPU of what fires", cpu_s, "s", goals.get("cpu")),
+    ]  # fmt: skip
+
+
+def _watched(reader: StampReader, firing: Session, seconds: int) -> tuple[list[Stamp], float]:
+    """The stamps of a window that begins when all has settled, and the CPU spent in it."""
+    firing.wait_until(lambda: reader.count() > 0, 60, 0.05)
+    time.sleep(12)
+    begun_ns, cpu = time.time_ns(), firing.cost().cpu_s
+    time.sleep(seconds)
+    ended_ns, cpu_s = time.time_ns(), firing.cost().cpu_s - cpu
+    time.sleep(0.5)
+    return [stamp for stamp in reader.read() if begun_ns <= stamp.at_ns < ended_ns], cpu_s
+
+
+def gap_errors_ms(stamps: list[Stamp]) -> list[float]:
+    """How far each gap between two starts of one schedule is from its interval."""
+    starts: dict[int, list[int]] = {}
+    for stamp in sorted(stamps):
+        starts.setdefault(stamp.number, []).append(stamp.at_ns)
+    return [
+        abs((later - earlier) / 1e6 - 1000 * (1 + number % 10))
+        for number, instants in starts.items()
+        for earlier, later in itertools.pairwise(instants)
+    ]
+
+
+def main() -> int:
+    """Measure everybody once, print, keep."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.many_schedules",
+                                     description=__doc__)  # fmt: skip
+    parser.add_argument("--count", type=int, default=1_000)
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--ours", action="store_true", help="without peers")
+    parser.add_argument("--server", default=SYSTEM_SERVER)
+    parser.add_argument("--transport", choices=("tcp", "unix"), default="tcp")
+    parser.add_argument("--keep", type=Path, help="JSON and text file")
+    options = parser.parse_args()
+    found: list[Figure] = []
+    with PrivateRedis(options.server, options.transport) as server:
+        print(f"{server.described}; {machine.described()}", flush=True)
+        for entrant in ENTRANTS:
+            if options.ours and entrant.contender.environment != "ours":
+                continue
+            prepare(entrant.contender.environment)
+            for figure in measure(entrant, server, options.count, options.seconds):
+                print(figure.line(), flush=True)
+                found.append(figure)
+        if options.keep:
+            keep(options.keep, found, server.described)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

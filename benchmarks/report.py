@@ -1,0 +1,138 @@
+"""From measured values to a table with ratios, JSON, and a plot."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.cells import CELLS, Cell
+from benchmarks.comparing import Measured
+from benchmarks.plot import Bar, bar_charts
+from benchmarks.statistics_of import median
+
+OURS = "Beatline"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One contender in one cell: over all rounds."""
+
+    name: str
+    form: str
+    acks: bool
+    middle: float
+    best: float
+    rounds: int
+
+    @property
+    def label(self) -> str:
+        """Name and form."""
+        return OURS if self.name == OURS else f"{self.name} ({self.form})"
+
+
+def rows_of(cell: Cell, found: Sequence[Measured]) -> list[Row]:
+    """The rows of a cell, the best median first."""
+    groups: dict[tuple[str, str], list[Measured]] = {}
+    for measured in found:
+        if measured.cell == cell.name and measured.value is not None:
+            groups.setdefault((measured.name, measured.form), []).append(measured)
+    rows = []
+    for (name, form), group in groups.items():
+        values = [one.value for one in group if one.value is not None]
+        best = max(values) if cell.better == "more" else min(values)
+        rows.append(Row(name, form, group[0].acks, median(values), best, len(values)))
+    return sorted(rows, key=lambda row: row.middle, reverse=cell.better == "more")
+
+
+def table(found: Sequence[Measured]) -> str:
+    """
+    A Markdown table per cell.
+
+    The ratio says how many times better we are than each row, by medians; below 1 we lose.
+    """
+    parts = []
+    for cell in CELLS:
+        rows = rows_of(cell, found)
+        if not rows:
+            continue
+        ours = next((row.middle for row in rows if row.name == OURS), None)
+        lines = [
+            f"### {cell.title}",
+            "",
+            f"| | median, {cell.unit} | best | Beatline is better by |",
+            "|---|---|---|---|",
+        ]
+        for row in rows:
+            ratio = _ratio(cell, ours, row.middle)
+            mark = "" if row.acks else " ¹"
+            lines.append(
+                f"| {row.label}{mark} | {_number(row.middle)} | {_number(row.best)} | {ratio} |"
+            )
+        absent = sorted({_absence(one) for one in found if one.cell == cell.name and one.note})
+        lines += ["", *absent] if absent else []
+        parts.append("\n".join(lines))
+    return "\n\n".join([*parts, "¹ No acknowledgement: what a dying worker held is lost."])
+
+
+def losses(found: Sequence[Measured]) -> list[str]:
+    """One line for each row in which somebody is better than we are."""
+    lines = []
+    for cell in CELLS:
+        rows = rows_of(cell, found)
+        ours = next((row.middle for row in rows if row.name == OURS), None)
+        for row in rows:
+            if ours is None or row.name == OURS:
+                continue
+            better = row.middle > ours if cell.better == "more" else row.middle < ours
+            if better:
+                lines.append(
+                    f"- {cell.title}: {row.label} {_number(row.middle)} {cell.unit}, "
+                    f"we {_number(ours)}"
+                )
+    return lines
+
+
+def plot(found: Sequence[Measured], caption: str) -> str:
+    """An SVG image of all cells, the better form of each contender."""
+    charts = []
+    for cell in CELLS:
+        bars, seen = [], set()
+        for row in rows_of(cell, found):
+            if row.name not in seen:
+                seen.add(row.name)
+                bars.append(Bar(row.label, row.middle, row.name == OURS))
+        if bars:
+            charts.append((cell.title, f"{cell.unit}, {cell.better} is better", bars))
+    return bar_charts(charts, caption)
+
+
+def keep(path: Path, found: Sequence[Measured], facts: dict[str, Any]) -> None:
+    """Write JSON, Markdown and SVG beside each other."""
+    path.parent.mkdir(exist_ok=True)
+    made = datetime.now().astimezone().isoformat(timespec="seconds")
+    record = {"made": made, **facts, "measured": [one.record() for one in found]}
+    path.write_text(json.dumps(record, indent=1, default=str) + "\n")
+    path.with_suffix(".md").write_text(table(found) + "\n")
+    machine = facts["machine"]
+    caption = f"{machine['cores']} cores of {machine['processor']}; {facts['server']}; {made[:10]}"
+    path.with_suffix(".svg").write_text(plot(found, caption))
+
+
+def _ratio(cell: Cell, ours: float | None, theirs: float) -> str:
+    if not ours or not theirs:
+        return ""
+    ratio = ours / theirs if cell.better == "more" else theirs / ours
+    return f"{ratio:,.2f}" if ratio < 10 else f"{ratio:,.0f}"
+
+
+def _absence(measured: Measured) -> str:
+    note = measured.note.splitlines()[0][:200]
+    return f"{measured.name} ({measured.form}): {note}"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
