@@ -95,10 +95,12 @@ class Applied:
     Attributes:
         plan: What was to be done.
         refused: Names that were not changed, with the reason.
+        failed: Those of them that Redis refused: they may be tried again.
     """
 
     plan: SchedulePlan
     refused: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, ResponseError] = field(default_factory=dict)
 
     def count(self, difference: Difference) -> int:
         """How many schedules were changed in this way."""
@@ -170,7 +172,10 @@ class DeclaredSet:
             answer = books.remove(change.name, change.live.source if change.live else "")
             if why := _refusal(answer):
                 refused[change.name] = why
-        return Applied(plan, refused)
+        failed = {
+            name: answer for name, answer in answers.items() if isinstance(answer, ResponseError)
+        }
+        return Applied(plan, refused, failed)
 
     def _planned(self, books: ScheduleBooks) -> tuple[SchedulePlan, dict[str, StoredSchedule]]:
         live = books.read_all()

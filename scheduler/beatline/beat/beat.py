@@ -125,7 +125,7 @@ class Beat:
         self._outage = ""
         self._line_at = float("-inf")
         books = ScheduleBooks(self._connection, self._settings.namespace, self._settings.partitions)
-        self._keeper = DeclarationKeeper(books, _declared_set(declared), self.statistics)
+        self._keeper = DeclarationKeeper(books, _declared_set(declared))
         about = {"host": socket.gethostname(), "pid": str(os.getpid()), "version": __version__}
         cast = Cast(self._connection, self._settings, self._tasks, self.id, about, self.statistics)
         self._rounds = [
@@ -261,11 +261,11 @@ class Beat:
             self._line_at = now + _OUTAGE_LINE_S
             _log.warning(
                 "beat.outage error=%s since_s=%.1f remedy=%s",
-                error.message if isinstance(error, BeatlineError) else repr(error),
+                error.message if isinstance(error, BeatlineError) else _text(error),
                 silent_s,
                 remedy or "beat goes on by itself when Redis answers again",
             )
-        self._outage = str(error) or repr(error)
+        self._outage = _text(error)
         if silent_s > self._patience_s:
             _log.error(
                 "beat.gives_up after_s=%.0f error=%s remedy=%s",
@@ -296,6 +296,10 @@ class Beat:
     def _close(self) -> None:
         self._close_connections()
         self._sleeper.close()
+
+
+def _text(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 def _declared_set(declared: DeclaredSet | Iterable[Schedule]) -> DeclaredSet | None:

@@ -17,17 +17,23 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections.abc import Callable
+from typing import Final
 
 from redis.exceptions import ResponseError
 
-from beatline.beat.statistics import Statistics
 from beatline.declared import Applied, DeclaredSet, Difference
 from beatline.errors import BeatlineError
 from beatline.schedule import Schedule
 from beatline.schedule_books import ScheduleBooks
 from beatline.store.scheduling import StoredSchedule
+from beatline.wire.refusals import REMEDIES, is_passing, refusal_code
 
 _log = logging.getLogger("beatline.beat.keeper")
+
+#: Rest before declarations that Redis refused are applied again, seconds.
+_FAILED_PAUSE_S: Final = 5.0
 
 
 class DeclarationKeeper:
@@ -37,19 +43,23 @@ class DeclarationKeeper:
     Args:
         books: The namespace's schedules, on beat's working connection.
         declared: What is declared; None where nothing is.
-        statistics: Counts what was applied.
+        monotonic: The process's own clock, seconds.
     """
 
     def __init__(
-        self, books: ScheduleBooks, declared: DeclaredSet | None, statistics: Statistics
+        self,
+        books: ScheduleBooks,
+        declared: DeclaredSet | None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._books = books
         self._declared = declared
-        self._statistics = statistics
         self._lock = threading.Lock()
         self._must_apply = True
         self._must_check = False
         self._is_first = True
+        self._monotonic = monotonic
+        self._apply_again_at: float | None = None
 
     def replace(self, declared: DeclaredSet) -> None:
         """Apply another set at the next round. May be called from any thread."""
@@ -65,13 +75,16 @@ class DeclarationKeeper:
     def run(self) -> bool:
         """Apply what is declared, if it is time to; whether anything may have changed."""
         with self._lock:
+            if self._apply_again_at is not None and self._monotonic() >= self._apply_again_at:
+                self._apply_again_at = None
+                self._must_apply = True
             declared, applies, checks = self._declared, self._must_apply, self._must_check
             self._must_apply = self._must_check = False
         if not applies and not checks:
             return False
         try:
             if declared is not None and (applies or self._has_lost(declared)):
-                self._report(declared.apply(self._books))
+                self._apply(declared)
             if self._is_first:
                 self._refresh()
         except BaseException:
@@ -80,6 +93,15 @@ class DeclarationKeeper:
             raise
         self._is_first = False
         return True
+
+    def _apply(self, declared: DeclaredSet) -> None:
+        applied = declared.apply(self._books)
+        self._report(applied)
+        if applied.failed:
+            error = next(iter(applied.failed.values()))
+            if is_passing(error):
+                raise error
+            self._apply_again_at = self._monotonic() + _FAILED_PAUSE_S
 
     def _has_lost(self, declared: DeclaredSet) -> bool:
         lost = self._books.missing([schedule.name for schedule in declared.schedules])
@@ -93,11 +115,21 @@ class DeclarationKeeper:
 
     def _report(self, applied: Applied) -> None:
         for name, why in sorted(applied.refused.items()):
+            if name in applied.failed:
+                continue
             _log.warning(
                 "beat.declaration_refused schedule=%s reason=%s remedy=%s",
                 name,
                 why,
                 "rename one of the two, or take it over with `sched schedules apply`",
+            )
+        if applied.failed:
+            error = next(iter(applied.failed.values()))
+            _log.error(
+                "beat.declarations_failed count=%d error=%s remedy=%s",
+                len(applied.failed),
+                error,
+                REMEDIES.get(refusal_code(error) or "", "beat tries again every few seconds"),
             )
         counts = {kind: applied.count(kind) for kind in Difference}
         changed = counts[Difference.ADD] + counts[Difference.CHANGE] + counts[Difference.REMOVE]

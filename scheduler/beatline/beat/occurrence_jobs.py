@@ -18,6 +18,7 @@ from beatline.job import (
     record_body,
     record_head,
 )
+from beatline.options import TaskOptions
 from beatline.schedule import Schedule
 from beatline.settings import DEFAULT_PRIORITY, Settings
 from beatline.store.firing import JobStep
@@ -31,22 +32,6 @@ _PASSED_ON = (
     "retry_backoff_max_ms",
     "headers",
 )
-
-
-class TaskOptions(Protocol):
-    """What beat needs to know of a registered task's options."""
-
-    @property
-    def queue(self) -> str | None:
-        """Queue of its jobs."""
-
-    @property
-    def priority(self) -> int | None:
-        """Priority of its jobs."""
-
-    @property
-    def ignore_result(self) -> bool:
-        """Whether nothing is kept of their end."""
 
 
 class RegisteredTask(Protocol):
@@ -88,7 +73,7 @@ class OccurrenceJobs:
             schedule.priority, options.priority if options else None, DEFAULT_PRIORITY
         )
         self._flags = _flags(schedule, options)
-        self._expires_ms: int | None = schedule.options.get("expires_ms")
+        self._expires_ms = schedule.options.get("expires_ms", options and options.expires_ms)
         self._call = (schedule.task, schedule.args, schedule.kwargs)
         self._options = _job_options(schedule.options)
         self._bodies = {
@@ -132,7 +117,7 @@ def _flags(schedule: Schedule, options: TaskOptions | None) -> int:
     ignores = schedule.options.get("ignore_result")
     if ignores if ignores is not None else options is not None and options.ignore_result:
         flags |= FLAG_IGNORE_RESULT
-    if getattr(options, "on_unsure", "run") == "skip":
+    if options is not None and options.on_unsure == "skip":
         flags |= FLAG_SKIP_UNSURE
     return flags
 

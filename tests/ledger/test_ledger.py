@@ -1,0 +1,157 @@
+"""The ledger: events of scripts become entries that people read."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from beatline.ids import id_text, occurrence_id
+from beatline.ledger import Fate, Occurrence, read_history
+from beatline.states import JobState
+
+FIRE_MS = 1_767_571_200_000
+ID = occurrence_id("tick", FIRE_MS, 0)
+
+
+def _event(word: str, nominal_ms: int, at_ms: int, tail: bytes = b"") -> bytes:
+    return f"{word} {nominal_ms} {at_ms} ".encode() + tail
+
+
+def test_history_when_a_job_has_ended_then_tells_its_whole_life() -> None:
+    events = [
+        _event("fired", FIRE_MS, FIRE_MS + 3, ID + b" "),
+        _event("ended", FIRE_MS, FIRE_MS + 900, b"SUCCESS worker:1 %d" % (FIRE_MS + 10)),
+    ]
+
+    history = read_history(events)
+
+    assert [
+        Occurrence(
+            nominal_ms=FIRE_MS,
+            planned_ms=FIRE_MS,
+            fate=Fate.ENDED,
+            enqueued_ms=FIRE_MS + 3,
+            started_ms=FIRE_MS + 10,
+            finished_ms=FIRE_MS + 900,
+            outcome=JobState.SUCCESS,
+            job_id=id_text(ID),
+            worker="worker:1",
+        )
+    ] == history
+    assert (10, 890) == (history[0].lateness_ms, history[0].run_ms)
+
+
+def test_history_when_a_job_waits_then_its_lateness_is_that_of_the_enqueue() -> None:
+    events = [_event("fired", FIRE_MS, FIRE_MS + 3, ID + b" caught_up")]
+
+    (entry,) = read_history(events)
+
+    assert (Fate.FIRED, 3, True) == (entry.fate, entry.lateness_ms, entry.is_caught_up)
+    assert entry.run_ms is None
+
+
+def test_history_when_an_id_holds_blanks_then_reads_it_whole() -> None:
+    raw = bytes.fromhex("20202020202070202020202020202020")
+    events = [
+        _event("fired", FIRE_MS, FIRE_MS, raw + b" caught_up"),
+        _event("skipped", FIRE_MS + 1, FIRE_MS + 1, raw),
+    ]
+
+    fired, skipped = read_history(events)
+
+    assert id_text(raw) == fired.job_id
+    assert id_text(raw) == skipped.in_the_way
+    assert fired.is_caught_up
+
+
+def test_history_when_occurrences_were_missed_then_tells_span_count_and_reason() -> None:
+    events = [_event("missed", FIRE_MS, FIRE_MS + 99, b"%d 7 no_beat at all" % (FIRE_MS + 60))]
+
+    (entry,) = read_history(events)
+
+    assert (Fate.MISSED, FIRE_MS + 60, 7, "no_beat at all") == (
+        entry.fate,
+        entry.last_ms,
+        entry.count,
+        entry.reason,
+    )
+    assert entry.lateness_ms is None
+
+
+def test_history_when_a_dead_letter_was_revived_then_its_last_end_counts() -> None:
+    events = [
+        _event("fired", FIRE_MS, FIRE_MS, ID + b" "),
+        _event("ended", FIRE_MS, FIRE_MS + 5, b"DEAD "),
+        _event("ended", FIRE_MS, FIRE_MS + 9, b"SUCCESS w 1"),
+    ]
+
+    (entry,) = read_history(events)
+
+    assert (JobState.SUCCESS, FIRE_MS + 9) == (entry.outcome, entry.finished_ms)
+
+
+def test_history_when_the_beginning_was_dropped_then_keeps_what_is_left() -> None:
+    events = [_event("ended", FIRE_MS, FIRE_MS + 5, b"FAILURE w 12")]
+
+    (entry,) = read_history(events)
+
+    assert (Fate.ENDED, JobState.FAILURE) == (entry.fate, entry.outcome)
+    assert entry.job_id is None
+
+
+def test_history_when_there_is_jitter_then_lateness_counts_from_the_planned_instant() -> None:
+    events = [_event("fired", FIRE_MS, FIRE_MS + 503, ID + b" ")]
+
+    (entry,) = read_history(events, planned_of=lambda nominal_ms: nominal_ms + 500)
+
+    assert (FIRE_MS + 500, 3) == (entry.planned_ms, entry.lateness_ms)
+
+
+def test_history_when_long_then_gives_the_latest_by_fire_time() -> None:
+    events = [
+        _event("missed", FIRE_MS + number, FIRE_MS, b"%d 1 late" % (FIRE_MS + number))
+        for number in (3, 1, 2)
+    ]
+
+    history = read_history(events, latest=2)
+
+    assert [FIRE_MS + 2, FIRE_MS + 3] == [entry.nominal_ms for entry in history]
+    assert [] == read_history(events, latest=0)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        b"",
+        b"fired",
+        b"fired x y z",
+        b"fired 1 2 short",
+        b"ended 1 2 SHRUGGED w 3",
+        b"danced 1 2 3",
+        b"\xff\xfe \x00",
+        b"fired 99999999999999999999 1 " + ID,
+    ],
+)
+def test_history_when_an_event_cannot_be_read_then_leaves_it_out(event: bytes) -> None:
+    good = _event("fired", FIRE_MS, FIRE_MS, ID + b" ")
+
+    history = read_history([event, good])
+
+    assert [FIRE_MS] == [entry.nominal_ms for entry in history]
+
+
+@given(st.lists(st.binary(max_size=60), max_size=10))
+def test_history_when_given_any_bytes_then_never_fails(events: list[bytes]) -> None:
+    history = read_history(events)
+
+    assert len(history) <= len(events)
+
+
+@given(st.lists(st.sampled_from([b"fired", b"skipped", b"missed", b"ended"]), max_size=8))
+def test_history_when_given_any_words_then_has_one_entry_per_fire_time(words: list[bytes]) -> None:
+    events = [word + b" 5 6 " + ID + b" 1 2" for word in words]
+
+    history = read_history(events)
+
+    assert len(history) <= 1
