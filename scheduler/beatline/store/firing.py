@@ -72,7 +72,7 @@ class Advance(NamedTuple):
     def arguments(self) -> list[Argument]:
         """What ``fire.lua`` reads."""
         arguments: list[Argument] = [
-            self.schedule,
+            self.schedule.encode("utf-8", "surrogateescape"),
             self.revision,
             self.expected,
             b"" if self.next_ms is None else self.next_ms,
@@ -100,12 +100,22 @@ class Fired(NamedTuple):
     skipped: int = 0
 
 
-def send_advances(connection: HeldConnection, prefix: bytes, advances: Sequence[Advance]) -> None:
-    """Send calls without waiting; `receive_advances` must follow with the same ones."""
-    if advances:
-        firing = script("fire")
-        packed = [pack_script(firing, prefix, one.arguments()) for one in advances]
-        connection.send(b"".join(packed))
+def send_advances(
+    connection: HeldConnection, prefix: bytes, advances: Sequence[Advance], behind: bytes = b""
+) -> None:
+    """
+    Send calls without waiting; `receive_advances` must follow with the same ones.
+
+    Args:
+        connection: Any.
+        prefix: The partition's key prefix.
+        advances: The calls.
+        behind: Another packed command that goes out with them; its reply comes last.
+    """
+    firing = script("fire")
+    packed = [pack_script(firing, prefix, one.arguments()) for one in advances]
+    if packed or behind:
+        connection.send(b"".join(packed) + behind)
 
 
 def receive_advances(
