@@ -100,7 +100,7 @@ app = App("tests")
 
 
 @app.task(name="add")
-def add(a, b=0):
+def add(a=0, b=0):
     return a + b
 
 

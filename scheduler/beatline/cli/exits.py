@@ -46,8 +46,11 @@ def exit_code_of(error: BaseException, *, is_debugging: bool) -> int:
         for problem in error.problems:
             click.echo(str(problem), err=True)
         count = len(error.problems)
-        tell(f"{count} problem{'s' * (count != 1)} found; nothing was changed")
-        return 1
+        tell(
+            f"{count} problem{'s' * (count != 1)} in schedule files; nothing was changed",
+            "correct them; sched schedules check tells them without touching anything",
+        )
+        return error.exit_code
     if isinstance(error, BeatlineError):
         tell(error.message, error.remedy)
         return error.exit_code

@@ -1,0 +1,234 @@
+"""Commands that look, and those that change one thing: texts for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from beatline import App
+from beatline.ids import id_from_text
+from tests.cli.conftest import Run
+from tests.processes import Command
+from tests.servers import RedisProcess, eventually
+
+
+@pytest.fixture
+def app(redis_server: RedisProcess, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
+    monkeypatch.delenv("BEATLINE_REDIS_URL", raising=False)
+    app = App("tests", redis=redis_server.url)
+    yield app
+    app.close()
+
+
+@pytest.fixture
+def worker(sched: Callable[..., Command], app_file: Path, redis_server: RedisProcess) -> Command:
+    command = sched(*("worker", "-A", "app.py:app", "-c", "1"), BEATLINE_REDIS_URL=redis_server.url)
+    command.wait_for_line("worker.ready")
+    return command
+
+
+def told_json(run: Run, *words: str) -> Any:
+    return json.loads(run(*words, "--json").out)
+
+
+def test_status_when_nothing_has_happened_then_all_is_well(run_on: Run) -> None:
+    told = run_on("status")
+
+    assert 0 == told.code
+    assert "workers   none" in told.out
+    assert "All is well." in told.out
+
+
+def test_status_when_jobs_wait_for_nobody_then_told_with_remedy(run_on: Run, app: App) -> None:
+    app.send_task("mail.send", queue="mail")
+
+    told = run_on("status")
+
+    assert 1 == told.code
+    assert "queue mail has 1 jobs and no worker" in told.out
+    assert "remedy: start one: sched worker -A APP -Q mail" in told.out
+
+
+def test_status_when_a_worker_runs_then_named_with_the_age_of_its_renewal(
+    run_on: Run, worker: Command
+) -> None:
+    status = told_json(run_on, "status")
+
+    (found,) = status["partitions"][0]["workers"]
+    assert str(worker.pid) == found["pid"]
+    assert ("alive", "default", "1") == (found["state"], found["queues"], found["concurrency"])
+    assert found["renewed_age_ms"] < 5_000
+
+
+def test_status_when_data_was_set_aside_then_told_what_and_why(
+    run_on: Run, app: App, redis_server: RedisProcess
+) -> None:
+    with redis_server.client() as client:
+        member = b"job 1700000000000000 " + id_from_text("broken")
+        client.zadd("{sched:0}:quarantine", {member: 1_700_000_000_000})
+        client.hset("{sched:0}:quarantined", member, b"the record cannot be read\n\xff\x00")
+
+    told = run_on("status")
+
+    assert 1 == told.code
+    assert "job broken: the record cannot be read" in told.out
+    assert "1 entries in quarantine" in told.out
+
+
+@pytest.mark.parametrize("key", ["workers", "queues", "quarantine"])
+def test_status_when_a_key_has_a_wrong_type_then_told_all_the_same(
+    run_on: Run, redis_server: RedisProcess, key: str
+) -> None:
+    with redis_server.client() as client:
+        client.set("{sched:0}:" + key, "garbage")
+
+    told = run_on("status")
+
+    assert "server    " in told.out
+    assert "Traceback" not in told.err
+
+
+def test_call_when_waited_for_then_prints_the_result_as_json(run_on: Run, worker: Command) -> None:
+    told = run_on("call", "-A", "app.py:app", "add", "20", "22", "--wait")
+
+    assert (0, "42\n") == (told.code, told.out)
+
+
+def test_call_when_the_job_fails_then_exit_1_and_what_it_raised(
+    run_on: Run, worker: Command
+) -> None:
+    told = run_on("call", "-A", "app.py:app", "fail", "--wait")
+
+    assert 1 == told.code
+    assert "LookupError: no such customer" in told.err
+
+
+def test_call_when_timeout_passes_then_exit_1_and_the_id(run_on: Run) -> None:
+    told = run_on("call", "add", "1", "--id", "mine", "--wait", "--timeout", "200ms")
+
+    assert 1 == told.code
+    assert "job mine has not ended" in told.err
+
+
+def test_call_when_the_id_is_taken_then_no_second_job(run_on: Run, app: App) -> None:
+    run_on("call", "add", "1", "--id", "mine")
+
+    told = run_on("call", "add", "1", "--id", "mine", "--json")
+
+    assert {"id": "mine", "is_duplicate": True} == json.loads(told.out)
+    assert 1 == len(app.jobs.list())
+
+
+def test_jobs_list_when_filtered_then_only_those(run_on: Run, app: App) -> None:
+    app.send_task("mail.send", (42,), queue="mail")
+    later = app.send_task("report", kwargs={"full": True}, countdown=timedelta(hours=1))
+
+    found = told_json(run_on, "jobs", "list", "--state", "scheduled")
+
+    assert [later.id] == [job["id"] for job in found]
+    assert {"full": True} == found[0]["kwargs"]
+    assert "mail.send(42)" in run_on("jobs", "list", "--queue", "mail").out
+
+
+def test_jobs_show_when_unknown_then_exit_1(run_on: Run) -> None:
+    told = run_on("jobs", "show", "nobody")
+
+    assert 1 == told.code
+    assert "no job nobody in namespace sched" in told.err
+
+
+def test_jobs_show_when_failed_then_the_workers_traceback(run_on: Run, worker: Command) -> None:
+    run_on("call", "fail", "--id", "f", "--wait")
+
+    told = run_on("jobs", "show", "f")
+
+    assert 0 == told.code
+    assert "LookupError: no such customer" in told.out
+    assert "Traceback" in told.out
+
+
+def test_jobs_cancel_when_queued_then_removed_and_once_only(run_on: Run, app: App) -> None:
+    job = app.send_task("add", (1,))
+
+    first, second = run_on("jobs", "cancel", job.id), run_on("jobs", "cancel", job.id)
+
+    assert (0, 1) == (first.code, second.code)
+    assert "CANCELLED before it started" in first.out
+    assert "over already: CANCELLED" in second.out
+
+
+def test_jobs_cancel_when_running_then_told_so(run_on: Run, worker: Command, app: App) -> None:
+    job = app.send_task("nap", (20,))
+    eventually(lambda: job.state == "RUNNING", what="nap to run")
+
+    told = run_on("jobs", "cancel", job.id)
+
+    assert 1 == told.code
+    assert "RUNNING on " in told.out
+
+
+def test_queues_when_jobs_wait_then_counted(run_on: Run, app: App) -> None:
+    app.send_task("add", queue="mail")
+    app.send_task("add", queue="mail", countdown=60)
+
+    (queue,) = told_json(run_on, "queues")
+
+    assert ("mail", 1, 1, 0) == tuple(queue[key] for key in ("name", "ready", "scheduled", "held"))
+
+
+def test_dead_when_none_then_neither_revived_nor_dropped(run_on: Run, app: App) -> None:
+    app.send_task("add", task_id="alive")
+
+    told = run_on("dead", "revive", "alive")
+
+    assert 1 == told.code
+    assert "0 jobs revived" in told.out
+    assert "job alive is no dead letter" in told.err
+    assert 2 == run_on("dead", "drop").code
+
+
+def test_doctor_when_asked_then_judges_server_and_clock(run_on: Run) -> None:
+    found = {one["what"]: one for one in told_json(run_on, "doctor")}
+
+    assert "ok" == found["clock"]["level"]
+    assert "ok" == found["server"]["level"]
+    assert {"maxmemory-policy", "memory", "persistence", "time zones"} <= found.keys()
+    assert all(one["remedy"] for one in found.values() if one["level"] != "ok")
+
+
+SCHEDULES = "schedules: {hourly: {task: add, every: 1h}, daily: {task: add, cron: '0 3 * * *'}}\n"
+
+
+def test_schedules_when_applied_planned_and_listed_then_they_agree(
+    run_on: Run, short_folder: Path
+) -> None:
+    file = short_folder / "s.yaml"
+    file.write_text(SCHEDULES)
+
+    planned = run_on("schedules", "plan", "s.yaml")
+    nothing_yet = told_json(run_on, "schedules", "list")
+    applied = run_on("schedules", "apply", "s.yaml")
+
+    assert "2 added" in planned.out
+    assert [] == nothing_yet
+    assert (0, True) == (applied.code, "2 added" in applied.out)
+    assert "0 added, 0 changed, 0 removed, 2 untouched" in run_on("schedules", "plan", "s.yaml").out
+    assert {"hourly", "daily"} == {one["name"] for one in told_json(run_on, "schedules", "list")}
+    heading = run_on("schedules", "list").out.split()[:5]
+    assert ["NEXT", "LEFT", "LAST", "PASSED", "NAME"] == heading
+
+
+def test_schedules_preview_when_clocks_change_then_remarked(run: Run, short_folder: Path) -> None:
+    (short_folder / "s.yaml").write_text(
+        "schedules: {n: {task: add, cron: '30 2 * * *', timezone: Europe/Berlin}}\n"
+    )
+
+    told = run("schedules", "preview", "s.yaml", "-n", "2", "--from", "2026-03-28T12:00:00")
+
+    assert 0 == told.code
+    assert "Sun 2026-03-29 03:00:00 CEST" in told.out
