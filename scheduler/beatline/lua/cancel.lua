@@ -2,25 +2,17 @@
 -- Guarantee: the answer is true at that instant (G8): removed before its start, running, or over.
 -- ARGV: now, id, result ttl in ms, how a running job is stopped ("soft" or "hard").
 -- REPLY: {"CANCELLED"|"RUNNING"|"DONE"|"UNKNOWN", state or worker}
--- include: prelude
--- include: record
--- include: quarantine
--- include: ledger
--- include: finish
--- include: place
+-- include: prelude, record, job, counting, quarantine, marks, ledger, results, finish, place
 allow_when_full()
 local id, ttl_ms = ARGV[2], tonumber(ARGV[3])
 local record = safely('HGET', P .. 'jobs', id)
 if not record then
-  local result = redis.pcall('GET', P .. 'result:' .. id)
-  if type(result) == 'string' then
-    return { 'DONE', string.match(result, '^[A-Z]+') or '' }
-  end
-  return { 'UNKNOWN', '' }
+  local result = safely('GET', P .. 'result:' .. id)
+  return result and { 'DONE', string.match(result, '^[A-Z]+') or '' } or { 'UNKNOWN', '' }
 end
-local job = read_record(record)
+local job = read_record(record, id)
 if not job then
-  redis.call('HDEL', P .. 'jobs', id)
+  call('HDEL', P .. 'jobs', id)
   quarantine('job', id, record, 'the record cannot be read')
   return { 'DONE', 'DEAD' }
 end
@@ -29,7 +21,10 @@ if safely('ZSCORE', P .. 'dead', id) then
 end
 local worker = holder_of(id)
 if worker then
-  safely('HSET', P .. 'cancelled', id, ARGV[4])
+  -- Who asked for a kill is not overruled by a later, softer wish.
+  if safely('HGET', P .. 'cancelled', id) ~= 'hard' then
+    call('HSET', P .. 'cancelled', id, ARGV[4])
+  end
   return { 'RUNNING', worker }
 end
 if safely('ZREM', P .. 'timeline', timeline_member(id, job)) == 0 then

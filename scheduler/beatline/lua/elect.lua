@@ -5,9 +5,9 @@
 allow_when_full()
 local beat, length_ms = ARGV[2], tonumber(ARGV[3])
 safely('ZADD', P .. 'beats', now_ms, beat)
-redis.call('ZREMRANGEBYSCORE', P .. 'beats', '-inf', text(now_ms - 60000))
+call('ZREMRANGEBYSCORE', P .. 'beats', '-inf', text(now_ms - 60000))
 local leader = safely('HGET', P .. 'leader', 'beat')
-local term = tonumber(safely('HGET', P .. 'leader', 'term') or '') or 0
+local term = tonumber(string.match(safely('HGET', P .. 'leader', 'term') or '', '^%d+$') or 0)
 local ends = tonumber(safely('HGET', P .. 'leader', 'until') or '') or 0
 -- An end further away than a whole term comes from a clock that has jumped back since.
 if leader ~= beat and ends > now_ms and ends <= now_ms + length_ms then
@@ -16,6 +16,6 @@ end
 if leader ~= beat then
   term = term + 1
 end
-redis.call('HSET', P .. 'leader', 'beat', beat, 'term', text(term),
+call('HSET', P .. 'leader', 'beat', beat, 'term', text(term),
   'until', text(now_ms + length_ms), 'about', ARGV[4])
 return { 'LEADER', text(term), beat, text(now_us) }

@@ -5,14 +5,9 @@
 --   5 arguments: "fire", nominal, id, record, "caught_up" or "";
 --             or "missed", first nominal, last nominal, reason, count.
 -- REPLY: {"OK", fired, skipped} | {"STALE"|"PAUSED"|"ABSENT"|"EARLY", revision, next, due}
--- include: prelude
--- include: fence
--- include: record
--- include: quarantine
--- include: queues
--- include: make_ready
--- include: timeline
--- include: ledger
+-- include: prelude, record, job, counting, quarantine, marks
+-- defer: watched, fence, queues, handing
+-- include: make_ready, tombs, ledger
 local name, overlap, next_due = ARGV[2], ARGV[7], tonumber(ARGV[6])
 local key, open, member = P .. 'sched:' .. name, P .. 'open:' .. name, 's' .. name
 local stored = safely('HMGET', key, 'rev', 'next', 'due', 'paused')
@@ -20,7 +15,7 @@ local revision, expected, due = stored[1], stored[2], stored[3]
 local refusal = not revision and 'ABSENT'
   or (stored[4] or '') ~= '' and 'PAUSED'
   or (revision ~= ARGV[3] or expected ~= ARGV[4]) and 'STALE'
-  or (tonumber(due or '') or 0) > now_ms and 'EARLY'
+  or ARGV[8] and (tonumber(due or '') or 0) > now_ms and 'EARLY'
 if refusal then
   if refusal == 'ABSENT' or refusal == 'PAUSED' then
     safely('ZREM', P .. 'timeline', member)
@@ -32,7 +27,7 @@ if refusal then
 end
 
 -- The first write, which OOM denies: a refused fire leaves the schedule where it was (R24).
-redis.call('HSET', key, 'next', ARGV[5], 'due', ARGV[6])
+call('HSET', key, 'next', ARGV[5], 'due', ARGV[6])
 
 -- An id in `open` whose job has gone (flushed, garbage) is no job in the way.
 local function in_the_way()
@@ -41,15 +36,7 @@ local function in_the_way()
     if not id or safely('HEXISTS', P .. 'jobs', id) == 1 then
       return id
     end
-    redis.call('SREM', open, id)
-  end
-end
-
--- Garbage in a counter must not stop a transition half-way (R25).
-local function count(field, by)
-  local reply = redis.pcall('HINCRBY', key, field, by)
-  if type(reply) == 'table' and reply.err then
-    redis.call('HSET', key, field, by)
+    call('SREM', open, id)
   end
 end
 
@@ -59,27 +46,28 @@ for at = 8, #ARGV, 5 do
   if kind == 'missed' then
     note_in_ledger(name, table.concat(
       { 'missed', nominal, text(now_ms), id, ARGV[at + 4], record }, ' '))
-    count('missed', ARGV[at + 4])
-    redis.call('HSET', key, 'decided', id)
+    count_up(key, 'missed', ARGV[at + 4])
+    call('HSET', key, 'decided', id)
   else
-    local job = read_record(record)
+    local job = read_record(record, id)
     local other = overlap ~= 'allow' and in_the_way()
     if not job then
       note_in_ledger(name, table.concat(
         { 'missed', nominal, text(now_ms), nominal, '1', 'unreadable record' }, ' '))
-    elseif other then
+    elseif other or safely('HSETNX', P .. 'jobs', id, record) == 0 then
       skipped = skipped + 1
-      note_in_ledger(name, table.concat({ 'skipped', nominal, text(now_ms), other }, ' '))
-      count('skipped', 1)
-    elseif safely('HSETNX', P .. 'jobs', id, record) == 1 then
+      note_in_ledger(name, table.concat({ 'skipped', nominal, text(now_ms), other or id }, ' '))
+      count_up(key, 'skipped', 1)
+    else
       fired = fired + 1
       safely('SADD', open, id)
       note_in_ledger(name, table.concat(
         { 'fired', nominal, text(now_ms), id, ARGV[at + 4] }, ' '))
-      count('fired', 1)
+      count_up(key, 'fired', 1)
+      clear_tombs({ id })
       make_ready(job.queue, job.priority, { id }, false)
     end
-    redis.call('HSET', key, 'last', nominal, 'decided', nominal)
+    call('HSET', key, 'last', nominal, 'decided', nominal)
   end
 end
 if next_due then

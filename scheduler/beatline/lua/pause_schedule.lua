@@ -3,9 +3,7 @@
 -- rest that no beat can read, and notes it in the quarantine (G13).
 -- ARGV: now, name, "pause", "resume" or "set_aside", reason.
 -- REPLY: {"OK"|"ABSENT", paused reason or "", next}
--- include: prelude
--- include: quarantine
--- include: timeline
+-- include: prelude, quarantine, timeline
 allow_when_full()
 local name, key = ARGV[2], P .. 'sched:' .. ARGV[2]
 local stored = safely('HMGET', key, 'rev', 'next', 'due', 'paused', 'def')
@@ -16,14 +14,14 @@ local reason, due_ms = stored[4] or '', tonumber(stored[3] or '')
 if ARGV[3] == 'resume' then
   if reason ~= '' then
     reason = ''
-    redis.call('HSET', key, 'resumed_at', text(now_ms))
+    call('HSET', key, 'resumed_at', text(now_ms))
     if due_ms then
       put_on_timeline('s' .. name, due_ms)
     end
   end
 else
   if reason == '' then
-    redis.call('HSET', key, 'paused_at', text(now_ms))
+    call('HSET', key, 'paused_at', text(now_ms))
   end
   if ARGV[3] == 'set_aside' and reason ~= ARGV[4] then
     quarantine('schedule', name, stored[5] or '', ARGV[4])
@@ -31,5 +29,5 @@ else
   reason = ARGV[4] == '' and 'by hand' or ARGV[4]
   safely('ZREM', P .. 'timeline', 's' .. name)
 end
-redis.call('HSET', key, 'paused', reason)
+call('HSET', key, 'paused', reason)
 return { 'OK', reason, stored[2] or '' }

@@ -1,50 +1,38 @@
 -- release: RUNNING -> QUEUED | RUNNING | SUCCESS | FAILURE | CANCELLED | LOST | DEAD | RETRYING
 -- A child has ended, for certain (R3): its supervisor settles what the child had finished, charges
 -- the job that was running, returns the rest to the front uncounted, and strikes the consumer (R1).
+-- Also where the consumer is not registered: what it holds would otherwise be held for ever.
 -- ARGV: now, worker, consumer, charged fence ("" none), forensics, max deliveries, result ttl in ms,
 --   count of plain acks, (id, fence)*, rich settlements of 8 arguments as in settle.
--- REPLY: {"OK"|"GONE", number of jobs returned}
--- include: prelude
--- include: fence
--- include: record
--- include: quarantine
--- include: queues
--- include: make_ready
--- include: timeline
--- include: ledger
--- include: finish
--- include: consumer
--- include: ending
--- include: returning
+-- REPLY: {"OK"|"GONE", number of jobs returned}; GONE: reclaim does it.
+-- include: prelude, record, acking, results
+-- defer: job, counting, quarantine, marks, watched, fence, queues, handing, make_ready, timeline
+-- defer: ledger, finish, holding, consumer, retrying, settling_special, returning
+-- include: settling
 allow_when_full()
-local worker, consumer, charged = ARGV[2], ARGV[3], ARGV[4]
+local worker, consumer, charged = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local forensics, max_deliveries, ttl_ms = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
 local acks, held = tonumber(ARGV[8]), P .. 'held:' .. worker
-
-local last, refusal = check_consumer(worker, consumer, '9007199254740992')
-if refusal and (safely('ZSCORE', P .. 'gone', worker)
-  or safely('HEXISTS', P .. 'consumers:' .. worker, consumer) == 0) then
+if safely('ZSCORE', P .. 'gone', worker) then
   return { 'GONE', 0 }
 end
-leave_idle(worker, consumer)
-local waiting = safely('LRANGE', P .. 'wake:' .. consumer .. ':' .. entry_connection, 0, -1)
-drain_wake(consumer, entry_connection)
-local unopened = {}
-for _, offer in ipairs(waiting) do
-  unopened[string.match(offer, '^%d+') or ''] = true
-end
-settle_acks(held, consumer, 9, acks, {})
-for at = 9 + 2 * acks, #ARGV, 8 do
-  settle_rich(held, consumer, at)
-end
 
-local all, entries = safely('HGETALL', held), {}
-for at = 1, #all, 2 do
-  local owner, fence = string.match(all[at + 1], '^(.*):(%d+)$')
-  if owner == consumer then
-    entries[#entries + 1] = { all[at], fence, fence == charged and not unopened[fence] }
-  end
+local parts, unopened = rarely(), {}
+local entry = safely('HGET', P .. 'consumers:' .. worker, consumer)
+if entry then
+  parts.strike(worker, consumer, entry, unopened)
+  call('HDEL', P .. 'consumers:' .. worker, consumer)
+  safely('HSET', P .. 'worker:' .. worker, 'registered',
+    call('HLEN', P .. 'consumers:' .. worker))
 end
-return_held(held, entries, forensics, max_deliveries, ttl_ms)
-safely('HDEL', P .. 'consumers:' .. worker, consumer)
+parts.forget_marks(settle_acks(held, consumer, 9, acks, {}))
+local _, ended = settle_rich(held, consumer, 9 + 2 * acks, {})
+parts.forget_marks(ended)
+
+local entries, garbage = parts.held_by(held, consumer)
+for _, one in ipairs(entries) do
+  one.is_charged = one.fence == charged and not unopened[one.fence]
+end
+for _, one in ipairs(garbage) do entries[#entries + 1] = one end
+parts.return_held(held, entries, forensics, max_deliveries, ttl_ms)
 return { 'OK', #entries }

@@ -11,6 +11,6 @@ if owner and source ~= '' and owner ~= source then
   return { 'OWNED', owner }
 end
 safely('ZREM', P .. 'timeline', 's' .. name)
-redis.call('DEL', key, P .. 'ledger:' .. name)
+call('DEL', key, P .. 'ledger:' .. name)
 local known = safely('HDEL', P .. 'schedules', name) == 1
 return { (owner or known) and 'REMOVED' or 'ABSENT' }

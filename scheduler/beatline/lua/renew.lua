@@ -1,50 +1,59 @@
--- renew: a worker keeps all that its children hold; one ZADD, whatever they hold.
--- Guarantee: a worker that was struck hears it (GONE, UNKNOWN) and cannot renew.
--- ARGV: now, worker, lease in ms, flags ("c": compare the list that follows), (id, fence)*.
+-- renew: RUNNING -> RUNNING | QUEUED | CANCELLED
+-- A worker keeps all that its children hold: one ZADD, whatever they hold. The comparison also gives
+-- back entries of `held` that are garbage: nobody could ever settle them.
+-- Guarantee: a worker that was struck hears it (GONE, UNKNOWN) and cannot renew; one whose register
+-- of consumers is lost hears UNKNOWN, and registers anew.
+-- ARGV: now, worker, lease in ms, flags ("c": compare the list that follows; "h": first come a count
+--   of control messages that were heard, and those), (id, fence)*.
 -- REPLY: {"OK"|"GONE"|"UNKNOWN", now in µs, cancelled ids held here, ids no longer held here,
 --   ids held here that the list lacks, control messages}
--- include: prelude
+-- include: prelude, watched
+-- defer: record, job, counting, quarantine, marks, fence, queues, handing, make_ready, ledger
+-- defer: results, finish, holding, consumer, returning
 allow_when_full()
-local worker, lease_ms = ARGV[2], tonumber(ARGV[3])
+local worker, lease_ms, held = ARGV[2], tonumber(ARGV[3]), P .. 'held:' .. ARGV[2]
 if safely('ZSCORE', P .. 'gone', worker) then
   return { 'GONE', text(now_us), {}, {}, {}, {} }
-end
-if not safely('ZSCORE', P .. 'workers', worker) then
+elseif not safely('ZSCORE', P .. 'workers', worker) then
   return { 'UNKNOWN', text(now_us), {}, {}, {}, {} }
 end
-local observed = tonumber(safely('HGET', P .. 'watch', 'w') or '0') or 0
-redis.call('ZADD', P .. 'workers', text(observed + lease_ms), worker)
-safely('HSET', P .. 'worker:' .. worker, 'renewed', text(now_ms))
+call('ZADD', P .. 'workers', text(watched_ms() + lease_ms), worker)
+safely('HSET', P .. 'worker:' .. worker, 'renewed', text(now_ms), 'lease_ms', text(lease_ms))
 
-local held, cancelled, lost, unlisted = P .. 'held:' .. worker, {}, {}, {}
-if redis.call('EXISTS', P .. 'cancelled') == 1 then
-  local flags = safely('HGETALL', P .. 'cancelled')
-  for at = 1, #flags, 2 do
-    local owner = safely('HGET', held, flags[at])
-    if owner then
-      cancelled[#cancelled + 1] = flags[at]
-      cancelled[#cancelled + 1] = flags[at + 1]
-    end
+local first, control = 5, P .. 'control:' .. worker
+if string.find(ARGV[4], 'h', 1, true) then
+  first = 6 + tonumber(ARGV[5])
+  for at = 6, first - 1 do safely('LREM', control, 1, ARGV[at]) end
+end
+local cancelled, lost, unlisted = {}, {}, {}
+local flags = safely('HGETALL', P .. 'cancelled')
+for at = 1, #flags, 2 do
+  if safely('HEXISTS', held, flags[at]) == 1 then
+    cancelled[#cancelled + 1], cancelled[#cancelled + 2] = flags[at], flags[at + 1]
+  elseif safely('HEXISTS', P .. 'jobs', flags[at]) == 0 then
+    call('HDEL', P .. 'cancelled', flags[at])
   end
 end
-if ARGV[4] == 'c' then
-  local listed = {}
-  for at = 5, #ARGV, 2 do
+if string.find(ARGV[4], 'c', 1, true) then
+  local mine, garbage = rarely().held_by(held)
+  local fences, listed = {}, {}
+  for _, one in ipairs(mine) do fences[one.id] = one.digits end
+  for at = first, #ARGV, 2 do
     local id = ARGV[at]
     listed[id] = true
-    local fence = string.match(safely('HGET', held, id) or '', ':(%d+)$')
     -- A job whose record is gone too has been flushed: its run may finish as UNKNOWN (R27).
-    if fence ~= ARGV[at + 1] and safely('HEXISTS', P .. 'jobs', id) == 1 then
+    if fences[id] ~= ARGV[at + 1] and safely('HEXISTS', P .. 'jobs', id) == 1 then
       lost[#lost + 1] = id
     end
   end
-  local all = safely('HGETALL', held)
-  for at = 1, #all, 2 do
-    if not listed[all[at]] then
-      unlisted[#unlisted + 1] = all[at]
-      unlisted[#unlisted + 1] = all[at + 1]
+  for _, one in ipairs(mine) do
+    if not listed[one.id] then
+      unlisted[#unlisted + 1], unlisted[#unlisted + 2] = one.id, one.owner .. ':' .. one.digits
     end
   end
+  if #garbage > 0 then rarely().return_held(held, garbage, '', 1000000, 86400000) end
 end
-local control = safely('LRANGE', P .. 'control:' .. worker, 0, 99)
-return { 'OK', text(now_us), cancelled, lost, unlisted, control }
+local registered = safely('HGET', P .. 'worker:' .. worker, 'registered')
+local is_known = safely('HLEN', P .. 'consumers:' .. worker) >= (tonumber(registered or '') or 0)
+return { is_known and 'OK' or 'UNKNOWN', text(now_us), cancelled, lost, unlisted,
+  safely('LRANGE', control, 0, 99) }

@@ -1,4 +1,5 @@
--- report: what a running job tells of itself: its progress, or a checkpoint.
+-- report: RUNNING -> RUNNING
+-- What a running job tells of itself: its progress, or a checkpoint.
 -- Guarantee: written under the fence of its delivery; a stale run changes nothing (G5).
 -- ARGV: now, worker, consumer, id, fence, "progress" or "checkpoints", value.
 -- REPLY: {"OK"}

@@ -4,7 +4,7 @@
 -- include: prelude
 allow_when_full()
 if safely('HGET', P .. 'leader', 'beat') == ARGV[2] then
-  redis.call('HSET', P .. 'leader', 'until', '0')
+  call('HSET', P .. 'leader', 'until', '0')
 end
 safely('ZREM', P .. 'beats', ARGV[2])
 return { 'OK' }

@@ -1,33 +1,32 @@
 -- revive: DEAD -> QUEUED | RUNNING; or, with "drop", DEAD -> removed.
--- Guarantee: charges are cleared; the job's schedule counts it as open again (R22).
+-- Guarantee: charges are cleared; the job's schedule counts it as open again (R22). A dropped job's
+-- result stays for its time: a caller's own id is not free at once.
 -- ARGV: now, "revive" or "drop", ids.
 -- REPLY: {ids that were dead letters}
--- include: prelude
--- include: fence
--- include: record
--- include: quarantine
--- include: queues
--- include: make_ready
+-- include: prelude, record, job, quarantine, marks
+-- defer: watched, fence, queues, handing
+-- include: make_ready, tombs
 allow_when_full()
 local done = {}
 for at = 3, #ARGV do
   local id = ARGV[at]
   if safely('ZREM', P .. 'dead', id) == 1 then
+    done[#done + 1] = id
     safely('HDEL', P .. 'forensics', id)
-    redis.call('DEL', P .. 'result:' .. id)
-    for _, mark in ipairs({ 'deliveries', 'attempts', 'cancelled', 'unknown' }) do
-      safely('HDEL', P .. mark, id)
-    end
-    local job = read_record(safely('HGET', P .. 'jobs', id))
-    if ARGV[2] == 'drop' or not job then
-      safely('HDEL', P .. 'jobs', id)
-    else
+    forget_marks({ id })
+    local record = safely('HGET', P .. 'jobs', id)
+    local job = read_record(record, id)
+    if job and ARGV[2] ~= 'drop' then
+      call('DEL', P .. 'result:' .. id)
       if job.schedule then
         safely('SADD', P .. 'open:' .. job.schedule, id)
       end
+      clear_tombs({ id })
       make_ready(job.queue, job.priority, { id }, false)
+    elseif record then
+      call('HDEL', P .. 'jobs', id)
+      if not job then quarantine('job', id, record, 'the record cannot be read') end
     end
-    done[#done + 1] = id
   end
 end
 return done

@@ -7,59 +7,73 @@
 --   (id, fence)*, then per rich settlement 8 arguments: id, fence, outcome, state, body, ttl_ms,
 --   delay_ms, ledger's detail.
 -- REPLY: {"OK"|"REPEATED", server's now in µs, stale ids, ids, fences, records, marks, idle queues};
---   marks is flat: position, deliveries, attempts.
+--   marks is flat: position, deliveries, attempts. Idle queues are empty where the consumer was not
+--   registered idle: then it calls again, and does not wait.
 -- RAISES: LEASELOST worker or consumer is not registered; SKIPPED a call number was left out.
--- include: prelude
--- include: fence
--- include: record
--- include: quarantine
--- include: queues
--- include: make_ready
--- include: timeline
--- include: ledger
--- include: finish
--- include: consumer
--- include: ending
--- include: taking
-allow_when_full()
+-- include: prelude, watched, record, fence, acking, results
+-- defer: job, counting, quarantine, marks, queues, handing, make_ready, timeline, ledger, finish
+-- defer: holding, consumer, retrying, settling_special, sifting, telling
+-- include: settling, taking
 local worker, consumer, number, flags = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
-local limit, connection, holding = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
+local limit, connection, holding = math.min(tonumber(ARGV[6]), 3000), ARGV[7], tonumber(ARGV[8])
 local queues, acks = ARGV[9], tonumber(ARGV[10])
-local held = P .. 'held:' .. worker
+local held, books = P .. 'held:' .. worker, P .. 'consumers:' .. worker
 
-local last, refusal = check_consumer(worker, consumer, connection)
-if refusal then
-  return redis.error_reply(refusal)
+local entry = safely('HGET', books, consumer)
+if not is_alive(worker) then
+  return redis.error_reply('LEASELOST worker ' .. worker .. ' has no lease')
+elseif not entry then
+  return redis.error_reply('LEASELOST consumer ' .. consumer .. ' is not registered')
 end
-local repeated = last and number == last
-if last and not repeated and number ~= last + 1 then
-  return redis.error_reply('SKIPPED call ' .. number .. ' after ' .. last)
+-- What part consumer says of an entry; "*" where the number of the last call is not known.
+local last, known, idle, alone = string.match(entry, '^(%d+)|(%d+)|([^|]*)|(.*)$')
+if not last then last, known, idle, alone = rarely().read_consumer(entry) end
+if tonumber(connection) < tonumber(known) then
+  return redis.error_reply('SKIPPED connection ' .. connection .. ' is older than ' .. known)
+elseif tonumber(last) and number ~= tonumber(last) and number ~= last + 1 then
+  return redis.error_reply('SKIPPED call ' .. ARGV[4] .. ' after ' .. last)
 end
 
-local stale = {}
-if not repeated then
-  settle_acks(held, consumer, 11, acks, stale)
-  for at = 11 + 2 * acks, #ARGV, 8 do
-    if not settle_rich(held, consumer, at) then
-      stale[#stale + 1] = ARGV[at]
-    end
+local is_repeated, settled, stale = number == tonumber(last), 0, {}
+local is_marked = call('EXISTS', P .. 'deliveries', P .. 'attempts', P .. 'tombs', P .. 'cancelled',
+  P .. 'unknown', P .. 'progress', P .. 'checkpoints') > 0
+if acks > 0 and not is_repeated then
+  local ended = settle_acks(held, consumer, 11, acks, stale)
+  settled = #ended
+  if is_marked then rarely().forget_marks(ended) end
+end
+if #ARGV > 10 + 2 * acks and not is_repeated then
+  local count, ended = settle_rich(held, consumer, 11 + 2 * acks, stale)
+  settled = settled + count
+  if is_marked then rarely().forget_marks(ended) end
+end
+if settled == 0 then allow_when_full() end
+
+local ids, fences, records, unopened = {}, {}, {}, nil
+if idle ~= '' then unopened = rarely().leave_idle(worker, consumer, known, idle) end
+-- A consumer that has a job which is to be run alone gets nothing beside it (R4).
+if alone ~= '' and rarely().read_held(safely('HGET', held, alone) or '') ~= consumer then
+  alone = ''
+end
+if is_repeated or string.find(flags, 's', 1, true) then
+  rarely().tell_all(held, consumer, ids, fences, records)
+  holding = #ids
+elseif unopened and unopened[1] then
+  local lone = rarely().tell_offered(held, consumer, unopened, ids, fences, records)
+  alone = lone ~= '' and lone or alone
+end
+
+local told, is_all_seen, idle_in = #ids, false, ''
+if alone == '' and told < limit then
+  ids, records, alone, is_all_seen = take_ready(ids, records, queues, limit, holding, is_marked)
+  if #ids > told then
+    hold(held, consumer, ids, fences, told + 1)
   end
 end
-
-leave_idle(worker, consumer)
-local ids, fences, records, marks = {}, {}, {}, {}
-if repeated or string.find(flags, 's', 1, true) then
-  drain_wake(consumer, connection)
-  ids, fences, records, marks = list_held(held, consumer)
-  holding = #ids
+if #ids == 0 and holding == 0 and is_all_seen and string.find(flags, 'i', 1, true) then
+  rarely().enter_idle(worker, consumer, connection, queues)
+  idle_in = queues
 end
-if limit > #ids and not repeated then
-  take_ready(held, consumer, queues, limit - #ids, holding, ids, fences, records, marks)
-end
-local idle = ''
-if #ids == 0 and holding == 0 and string.find(flags, 'i', 1, true) then
-  enter_idle(worker, consumer, connection, queues)
-  idle = queues
-end
-note_call(worker, consumer, number, connection, idle)
-return { repeated and 'REPEATED' or 'OK', text(now_us), stale, ids, fences, records, marks, idle }
+call('HSET', books, consumer, ARGV[4] .. '|' .. connection .. '|' .. idle_in .. '|' .. alone)
+return { is_repeated and 'REPEATED' or 'OK', now_us, stale, ids, fences, records,
+  is_marked and rarely().marks_of_all(ids) or {}, idle_in }

@@ -3,51 +3,49 @@
 -- uncounted. Also keeps `dead` and `quarantine` within their bounds (R28).
 -- ARGV: now, oldest age of an offer in ms, result ttl in ms, most dead letters, their age in ms.
 -- REPLY: {offers withdrawn, dead letters dropped}
--- include: prelude
--- include: fence
--- include: record
--- include: quarantine
--- include: queues
--- include: make_ready
--- include: timeline
--- include: ledger
--- include: finish
--- include: returning
+-- include: prelude, record, job, counting, quarantine, marks
+-- defer: watched, fence, queues, handing
+-- include: make_ready, ledger, results, finish, holding, consumer, returning
 allow_when_full()
-local withdrawn = 0
-local offers = safely('ZRANGE', P .. 'offers', '-inf', text(now_ms - tonumber(ARGV[2])), 'BYSCORE',
-  'LIMIT', 0, 100)
+local age_ms, ttl_ms = tonumber(ARGV[2]), tonumber(ARGV[3])
+local most, oldest_ms = tonumber(ARGV[4]), now_ms - tonumber(ARGV[5])
+
+-- An offer from the future was made before the clock was turned back: it is as old as any.
+local withdrawn, offers = 0, safely('ZRANGE', P .. 'offers', '-inf', text(now_ms - age_ms),
+  'BYSCORE', 'LIMIT', 0, 100)
+for _, offer in ipairs(call('ZRANGE', P .. 'offers', '(' .. text(now_ms + age_ms), '+inf',
+  'BYSCORE', 'LIMIT', 0, 100)) do
+  offers[#offers + 1] = offer
+end
 for _, offer in ipairs(offers) do
-  local worker, wake = string.match(offer, '^(.-)|(.+)$')
-  redis.call('ZREM', P .. 'offers', offer)
+  local worker, wake, consumer = string.match(offer, '^([^|]+)|((.+):%d+)$')
+  call('ZREM', P .. 'offers', offer)
   if worker then
     local held, entries = P .. 'held:' .. worker, {}
-    local consumer = string.match(wake, '^(.*):%d+$')
     for _, unopened in ipairs(safely('LRANGE', P .. 'wake:' .. wake, 0, -1)) do
-      local fence, size, at = string.match(unopened, '^(%d+) %d+ %d+ (%d+)\n()')
-      local id = fence and string.sub(unopened, at, at + tonumber(size) - 1)
-      if id and safely('HGET', held, id) == consumer .. ':' .. fence then
-        entries[#entries + 1] = { id, fence, false }
+      local fence, id = read_offer(unopened)
+      if fence and safely('HGET', held, id) == consumer .. ':' .. fence then
+        entries[#entries + 1] = { id = id, fence = tonumber(fence) }
       end
     end
-    redis.call('DEL', P .. 'wake:' .. wake)
-    return_held(held, entries, '', 1000000, tonumber(ARGV[3]))
+    call('DEL', P .. 'wake:' .. wake)
+    return_held(held, entries, '', 1000000, ttl_ms)
     withdrawn = withdrawn + #entries
   end
 end
 
-local old = safely('ZRANGE', P .. 'dead', '-inf', text(now_ms - tonumber(ARGV[5])), 'BYSCORE',
-  'LIMIT', 0, 100)
-local excess = redis.call('ZCARD', P .. 'dead') - tonumber(ARGV[4])
+local old = safely('ZRANGE', P .. 'dead', '-inf', text(oldest_ms), 'BYSCORE', 'LIMIT', 0, 100)
+local excess = call('ZCARD', P .. 'dead') - most
 if #old == 0 and excess > 0 then
-  old = redis.call('ZRANGE', P .. 'dead', 0, math.min(excess, 100) - 1)
+  old = call('ZRANGE', P .. 'dead', 0, math.min(excess, 100) - 1)
 end
-for _, id in ipairs(old) do
-  redis.call('ZREM', P .. 'dead', id)
-  safely('HDEL', P .. 'forensics', id)
-  safely('HDEL', P .. 'jobs', id)
-  safely('HDEL', P .. 'deliveries', id)
-  safely('HDEL', P .. 'attempts', id)
-  safely('HINCRBY', P .. 'counters', 'dead_dropped', 1)
+if #old > 0 then
+  call('ZREM', P .. 'dead', unpack(old))
+  safely('HDEL', P .. 'forensics', unpack(old))
+  safely('HDEL', P .. 'jobs', unpack(old))
+  forget_marks(old)
+  count_up(P .. 'counters', 'dead_dropped', #old)
 end
+local trimmed = trim_quarantine(most, oldest_ms)
+if trimmed > 0 then count_up(P .. 'counters', 'quarantine_dropped', trimmed) end
 return { withdrawn, #old }

@@ -5,5 +5,5 @@ local LEDGER_EVENTS = 600
 local function note_in_ledger(schedule, event)
   local key = P .. 'ledger:' .. schedule
   safely('RPUSH', key, event)
-  redis.call('LTRIM', key, -LEDGER_EVENTS, -1)
+  call('LTRIM', key, -LEDGER_EVENTS, -1)
 end

@@ -1,40 +1,31 @@
 -- part record: reads the head of a job's record; see beatline/job.py for the layout.
-local FLAG_IGNORE_RESULT, FLAG_SCHEDULE, FLAG_SKIP_UNSURE, FLAG_OWN_ID = 1, 2, 4, 8
+-- Flags: 1 no result, 2 of a schedule, 4 skip when unsure, 8 a caller's own id.
+local function has_own_id(flags) return flags % 16 >= 8 end
 
-local function has_flag(job, flag)
-  return bit.band(job.flags, flag) ~= 0
-end
-
--- The head as a table, or nil where the record is not one of ours.
-local function read_record(record)
-  if not record or #record < 5 or string.byte(record, 1) ~= 1 then
-    return nil
-  end
-  local length = string.byte(record, 4)
-  local job = {
-    priority = string.sub(record, 2, 2),
-    flags = string.byte(record, 3),
-    queue = string.sub(record, 5, 4 + length),
-  }
-  if #job.queue ~= length or length == 0 or not string.find(job.priority, '^%d$') then
-    return nil
-  end
-  if has_flag(job, FLAG_SCHEDULE) then
-    local at = 5 + length
-    local size = string.byte(record, at) or 0
-    job.schedule = string.sub(record, at + 1, at + size)
-    job.nominal = string.match(string.sub(record, at + size + 1, at + size + 14), '^0*(%d+)$')
-    if #job.schedule ~= size or size == 0 or not job.nominal then
-      return nil
+-- Whether this is a record of ours, under an id that it may have; then its flags, and the length of
+-- its queue's name. The timeline's members need ids of ours to be 16 bytes, and the length of
+-- others to fit a byte.
+local function is_sound(record, id)
+  local version, priority, flags, length = string.byte(record or '', 1, 4)
+  if version ~= 1 or not length or length == 0 or priority < 48 or priority > 57
+    or #record <= 4 + length then
+    return false
+  elseif has_own_id(flags) and (#id == 0 or #id > 200) or not has_own_id(flags) and #id ~= 16 then
+    return false
+  elseif flags % 4 >= 2 then
+    local size = string.byte(record, 5 + length)
+    local nominal = string.sub(record, 6 + length + size, 19 + length + size)
+    if size == 0 or #nominal < 14 or string.find(nominal, '%D') then
+      return false
     end
   end
-  return job
+  return flags, length
 end
 
 -- The timeline's member of a job: kind, priority, id, queue. Ours are 16 bytes, others say theirs.
-local function timeline_member(id, job)
-  if has_flag(job, FLAG_OWN_ID) then
-    return 'u' .. job.priority .. string.char(#id) .. id .. job.queue
-  end
-  return 'j' .. job.priority .. id .. job.queue
+-- `place` is priority and queue in one.
+local function member_of(id, place, is_own)
+  local kind = is_own and 'u' .. string.sub(place, 1, 1) .. string.char(#id)
+    or 'j' .. string.sub(place, 1, 1)
+  return kind .. id .. string.sub(place, 2)
 end

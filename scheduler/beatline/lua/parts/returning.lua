@@ -5,37 +5,43 @@ local function survives_charge(id, job, forensics, max_deliveries, ttl_ms)
     finish(id, job, 'LOST', forensics, ttl_ms)
     return false
   end
-  if safely('HINCRBY', P .. 'deliveries', id, 1) >= max_deliveries then
+  has_marks = true
+  if count_up(P .. 'deliveries', id, 1) >= max_deliveries then
     bury(id, job, forensics, ttl_ms)
     return false
   end
   return true
 end
 
--- `entries`: {id, fence, charged}, taken out of `held` here. Cancelled jobs end (R18).
+-- `entries`: {id, fence, is_charged}, taken out of `held` here. Cancelled jobs end (R18).
 local function return_held(held, entries, forensics, max_deliveries, ttl_ms)
-  table.sort(entries, function(a, b) return tonumber(a[2]) < tonumber(b[2]) end)
+  table.sort(entries, by_fence)
   local groups, order = {}, {}
-  for _, entry in ipairs(entries) do
-    local id = entry[1]
-    safely('HDEL', held, id)
-    local record = safely('HGET', P .. 'jobs', id)
-    local job = read_record(record)
-    if not job then
-      safely('HDEL', P .. 'jobs', id)
-      if record then
-        quarantine('job', id, record, 'the record cannot be read')
+  local has_cancelled = call('EXISTS', P .. 'cancelled') == 1
+  for from = 1, #entries, 500 do
+    local ids = {}
+    for i = from, math.min(from + 499, #entries) do ids[#ids + 1] = entries[i].id end
+    safely('HDEL', held, unpack(ids))
+    local records = safely('HMGET', P .. 'jobs', unpack(ids))
+    for i, id in ipairs(ids) do
+      local job, entry = read_record(records[i], id), entries[from + i - 1]
+      if not job then
+        safely('HDEL', P .. 'jobs', id)
+        if records[i] then
+          quarantine('job', id, records[i], 'the record cannot be read')
+        end
+      elseif has_cancelled and safely('HEXISTS', P .. 'cancelled', id) == 1 then
+        finish(id, job, 'CANCELLED', '', ttl_ms)
+      elseif not entry.is_charged
+        or survives_charge(id, job, forensics, max_deliveries, ttl_ms) then
+        local group = job.priority .. job.queue
+        if not groups[group] then
+          groups[group] = { job.queue, job.priority, {} }
+          order[#order + 1] = group
+        end
+        local ready = groups[group][3]
+        ready[#ready + 1] = id
       end
-    elseif safely('HEXISTS', P .. 'cancelled', id) == 1 then
-      finish(id, job, 'CANCELLED', '', ttl_ms)
-    elseif not entry[3] or survives_charge(id, job, forensics, max_deliveries, ttl_ms) then
-      local group = job.priority .. job.queue
-      if not groups[group] then
-        groups[group] = { job.queue, job.priority, {} }
-        order[#order + 1] = group
-      end
-      local ids = groups[group][3]
-      ids[#ids + 1] = id
     end
   end
   for _, group in ipairs(order) do

@@ -1,46 +1,28 @@
--- part vanished: empties the hands of a worker that is gone, a bounded number of jobs at a time.
--- What lay unopened in a wake list is not charged: its consumer never saw it (R4).
-local function strike_consumers(worker)
-  local unopened, books = {}, safely('HGETALL', P .. 'consumers:' .. worker)
-  for at = 1, #books, 2 do
-    local connection, idle = string.match(books[at + 1], '^.-|(%d+)|(.*)$')
-    local wake = books[at] .. ':' .. (connection or '0')
-    for queue in string.gmatch(idle or '', '[^,]+') do
-      safely('SREM', P .. 'idle:' .. queue,
-        worker .. '|' .. books[at] .. '|' .. connection .. '|' .. idle)
-    end
-    for _, offer in ipairs(safely('LRANGE', P .. 'wake:' .. wake, 0, -1)) do
-      unopened[string.match(offer, '^%d+') or ''] = true
-    end
-    redis.call('DEL', P .. 'wake:' .. wake)
-    safely('ZREM', P .. 'offers', worker .. '|' .. wake)
-  end
-  redis.call('DEL', P .. 'consumers:' .. worker)
-  return unopened
-end
-
--- Returns how many jobs were taken back; the worker leaves `gone` when all is empty.
+-- part vanished: empties the hands of a worker that is gone, a bounded number at a time.
+-- Takes back up to `limit` jobs of a worker that is gone; how many. It leaves `gone` when all is
+-- empty. What was never opened comes first, because only the first call knows it; then the highest
+-- fences, because later calls put what came earlier in front of them.
 local function empty_vanished(worker, limit, max_deliveries, ttl_ms)
-  local held, about = P .. 'held:' .. worker, P .. 'worker:' .. worker
-  local unopened = strike_consumers(worker)
-  local all, entries = safely('HGETALL', held), {}
-  for at = 1, #all, 2 do
-    local fence = string.match(all[at + 1], ':(%d+)$') or '0'
-    entries[#entries + 1] = { all[at], fence, not unopened[fence] }
-  end
-  -- Highest fences first: later calls put what came earlier in front of them.
-  table.sort(entries, function(a, b) return tonumber(a[2]) > tonumber(b[2]) end)
+  local held, unopened = P .. 'held:' .. worker, strike_consumers(worker)
+  local entries, garbage = held_by(held)
+  for _, entry in ipairs(garbage) do entries[#entries + 1] = entry end
+  for _, entry in ipairs(entries) do entry.is_charged = not unopened[entry.fence] end
+  table.sort(entries, function(a, b)
+    if a.is_charged ~= b.is_charged then return b.is_charged end
+    return a.fence > b.fence
+  end)
   local now = {}
-  for i = 1, math.min(limit, #entries) do now[i] = entries[i] end
-  local described = safely('HMGET', about, 'host', 'pid', 'max_deliveries', 'renewed')
+  for i = 1, #entries do
+    if i <= limit or not entries[i].is_charged then now[i] = entries[i] end
+  end
+  local described = safely('HMGET', P .. 'worker:' .. worker, 'host', 'pid', 'max_deliveries',
+    'renewed')
   local forensics = cjson.encode({
     reason = 'worker vanished', worker = worker, host = described[1] or '',
     pid = described[2] or '', last_renewal_ms = described[4] or '', at_ms = text(now_ms),
   })
-  return_held(held, now, forensics, tonumber(described[3] or '') or max_deliveries, tonumber(ttl_ms))
-  if #now == #entries then
-    redis.call('DEL', held, about, P .. 'control:' .. worker)
-    redis.call('ZREM', P .. 'gone', worker)
-  end
+  local most = tonumber(string.match(described[3] or '', '^%d+$') or '')
+  return_held(held, now, forensics, most or max_deliveries, ttl_ms)
+  if #now == #entries then forget_worker(worker) end
   return #now
 end

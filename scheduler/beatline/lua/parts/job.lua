@@ -1,0 +1,30 @@
+-- part job: the head of a record as a table, and what else is made of it.
+local FLAG_IGNORE_RESULT, FLAG_SCHEDULE, FLAG_SKIP_UNSURE, FLAG_OWN_ID = 1, 2, 4, 8
+
+local function has_flag(job, flag)
+  return job.flags % (2 * flag) >= flag
+end
+
+-- Nil where the record is not one of ours, or the id not one that it may have.
+local function read_record(record, id)
+  local flags, length = is_sound(record, id)
+  if not flags then
+    return nil
+  end
+  local job = {
+    flags = flags,
+    priority = string.sub(record, 2, 2),
+    queue = string.sub(record, 5, 4 + length),
+  }
+  if has_flag(job, FLAG_SCHEDULE) then
+    local at = 5 + length
+    local size = string.byte(record, at)
+    job.schedule = string.sub(record, at + 1, at + size)
+    job.nominal = string.match(string.sub(record, at + size + 1, at + size + 14), '^0*(%d+)$')
+  end
+  return job
+end
+
+local function timeline_member(id, job)
+  return member_of(id, job.priority .. job.queue, has_flag(job, FLAG_OWN_ID))
+end
