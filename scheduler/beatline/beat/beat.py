@@ -134,7 +134,7 @@ class Beat:
             )
             for number in range(self._settings.partitions)
         ]
-        self._lines = [NudgeLine(endpoint, one.prefix + b"wake:beat") for one in self._rounds]
+        self._lines = [NudgeLine(endpoint, one.prefix) for one in self._rounds]
 
     def run_until(self, stop: threading.Event) -> int:
         """

@@ -19,8 +19,10 @@ from contextlib import suppress
 from typing import Any
 
 import hiredis
+from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from beatline.store.scheduling import mend_nudges
 from beatline.wire.connection import Endpoint, HeldConnection
 
 #: hiredis's own stub knows commands of one word only.
@@ -33,14 +35,15 @@ class NudgeLine:
 
     Args:
         endpoint: Where Redis is.
-        key: The list of nudges.
+        prefix: The partition's key prefix.
         wait_ms: How long one BLPOP stays out, ms; a black hole is noticed after this and the
             endpoint's deadline for a reply.
     """
 
-    def __init__(self, endpoint: Endpoint, key: bytes, wait_ms: int = 5_000) -> None:
+    def __init__(self, endpoint: Endpoint, prefix: bytes, wait_ms: int = 5_000) -> None:
         self._connection = HeldConnection(endpoint)
-        self._key = key
+        self._prefix = prefix
+        self._is_broken = False
         self._wait_ms = wait_ms
         self._patience_s = (wait_ms + endpoint.reply_timeout_ms) / 1_000
         self._listening_since: float | None = None
@@ -58,14 +61,14 @@ class NudgeLine:
             NotSent: Redis cannot be reached.
             redis.ConnectionError: The connection broke.
         """
-        if self._listening_since is None:
-            self._listening_since = time.monotonic()
-            blpop = ("BLPOP", self._key, f"{self._wait_ms / 1_000:g}")
-            try:
-                self._connection.send(_pack(blpop))
-            except BaseException:
-                self._listening_since = None
-                raise
+        if self._listening_since is not None:
+            return
+        if self._is_broken:
+            mend_nudges(self._connection, self._prefix)
+            self._is_broken = False
+        key = self._prefix + b"wake:beat"
+        self._connection.send(_pack(("BLPOP", key, f"{self._wait_ms / 1_000:g}")))
+        self._listening_since = time.monotonic()
 
     def fileno(self) -> int:
         """The socket's descriptor, for ``select``."""
@@ -93,8 +96,12 @@ class NudgeLine:
         self._listening_since = None
         try:
             return self._connection.receive() is not None
-        except BaseException:
+        except ResponseError as error:
             self.close()
+            if str(error).startswith("WRONGTYPE"):
+                # Garbage under our name: it is set aside before the next BLPOP.
+                self._is_broken = True
+                return False
             raise
 
     def close(self) -> None:

@@ -339,6 +339,11 @@ def read_ledger(
     return events_read
 
 
+def mend_nudges(connection: HeldConnection, prefix: bytes) -> None:
+    """Set aside what lies under the name of beat's nudges and is no list. *Retry-safe*: yes."""
+    connection.run(script("mend_nudges"), prefix)
+
+
 def last_absence(connection: HeldConnection, prefix: bytes) -> tuple[int, int] | None:
     """The last stretch of time in which no beat ticked the watch, from and until ms, or None."""
     for entry in connection.call("LRANGE", prefix + b"absences", -1, -1):
