@@ -154,6 +154,8 @@ class Books:
                     self.settings.result_ttl_ms,
                 )
             row.known = min(row.known, beyond)
+            # Before the limit is lifted: the child still has what was given back in its batch.
+            row.returns += 1
             row.limit = NO_LIMIT
             child.gives_back = False
             _log.info("child.gave_back consumer=%s jobs=%d", child.consumer, returned)

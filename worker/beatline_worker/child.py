@@ -74,7 +74,9 @@ class Child:
             wakeup_fd=self._wakeup_fd,
             should_stop=lambda: bool(row.stop),
             on_round=self._note_round,
+            lease_ms=app.settings.lease_ms,
         )
+        self._returns = 0
         self._batch = BatchSize(options.largest_batch)
         self._in_body: Run | None = None
         self._finished: list[Settlement] = []
@@ -121,6 +123,8 @@ class Child:
         if self._row.limit != NO_LIMIT:
             self._await_limit_lifted()
             resync = True
+        # Read after the limit: what is given back from here on makes this batch out of date.
+        self._returns = self._row.returns
         deliveries = self._loop.exchange(self._finished, limit, resync=resync)
         self._clear_finished()
         return deliveries
@@ -146,22 +150,28 @@ class Child:
         for index, delivery in enumerate(deliveries):
             row.begin(delivery.fence, time.monotonic_ns(), delivery.id)
             # The order matters: first say what runs, then look how far we may go (R5).
-            if delivery.fence > row.limit or row.stop:
+            if delivery.fence > row.limit or row.stop or self._is_out_of_date():
                 row.current = 0
                 return True
-            settlement = self._run_one(delivery)
-            row.current = 0
-            self._note_finished(settlement)
+            self._note_finished(self._run_one(delivery))
             more = index + 1 < len(deliveries)
             if more and (time.monotonic() - begun) * 1000 > SETTLE_AFTER_MS:
                 self._settle_finished()
                 begun = time.monotonic()
         return False
 
+    def _is_out_of_date(self) -> bool:
+        """Whether jobs of this batch may not be ours any more: given back, or long unconfirmed."""
+        return self._row.returns != self._returns or self._loop.is_doubtful
+
     def _note_finished(self, settlement: Settlement) -> None:
+        row = self._row
+        # First the outbox: a child that is killed in between has its job settled, not run again.
+        fits = row.put_in_outbox(settlement)
+        row.current = 0
+        row.finished += 1
         self._finished.append(settlement)
-        self._row.finished += 1
-        if not self._row.put_in_outbox(settlement):
+        if not fits:
             self._settle_finished()
 
     def _run_one(self, delivery: Delivery) -> Settlement:

@@ -36,6 +36,7 @@ from beatline.store.delivering import (
 )
 from beatline.wire.connection import LOST, Endpoint, HeldConnection, pack
 from beatline.wire.refusals import refusal_code
+from beatline_worker.lease_keeper import awake_or_not_ns
 
 _log = logging.getLogger("beatline.worker.consumer")
 
@@ -74,6 +75,7 @@ class ConsumerLoop:
         wakeup_fd: Readable when a signal arrived; ends a wait.
         should_stop: Asked before each wait and each repetition.
         on_round: Called after each successful call, for health.
+        lease_ms: Length of the worker's lease.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class ConsumerLoop:
         wakeup_fd: int,
         should_stop: Callable[[], bool],
         on_round: Callable[[], None],
+        lease_ms: int,
     ) -> None:
         self._connection = HeldConnection(endpoint)
         self._consumer = consumer
@@ -96,6 +99,19 @@ class ConsumerLoop:
         self._on_round = on_round
         self._clock_us = 0
         self._clock_at = time.monotonic()
+        #: When the server last said that what we hold is ours, or a little earlier.
+        self._confirmed_ns = awake_or_not_ns()
+        self._doubtful_after_ns = lease_ms * 500_000
+
+    @property
+    def is_doubtful(self) -> bool:
+        """
+        Whether what we hold was confirmed so long ago that it must be asked for again.
+
+        This process may have been stopped or suspended since, for longer than its lease. Half a
+        lease is safe, because a lease is renewed each third of it.
+        """
+        return awake_or_not_ns() - self._confirmed_ns > self._doubtful_after_ns
 
     def server_now_ms(self) -> int:
         """The server's clock, carried on by our own monotonic one."""
@@ -156,7 +172,9 @@ class ConsumerLoop:
                 self._leave_turn(partition)
             return []
         partition.resync = False
-        return [read_offer(reply[1])]
+        offer = read_offer(reply[1])
+        self._note_offered(offer.fence)
+        return [offer]
 
     def next_turn(self) -> bool:
         """Go on to the next partition; True when all have had their turn."""
@@ -171,6 +189,11 @@ class ConsumerLoop:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+    def _note_offered(self, fence: int) -> None:
+        """An offer may have waited in our socket: its token tells when it was made, in µs."""
+        made_ns = self._confirmed_ns + max(fence - self._clock_us, 0) * 1000
+        self._confirmed_ns = min(made_ns, awake_or_not_ns())
 
     def _send_blpop(self, key: bytes, wait_ms: int) -> None:
 
@@ -197,6 +220,7 @@ class ConsumerLoop:
         tell_all = resync or partition.resync
         pause_ms = 20.0
         while True:
+            sent_ns = awake_or_not_ns()
             try:
                 taken = settle(
                     self._connection,
@@ -221,6 +245,7 @@ class ConsumerLoop:
         partition.number = number
         partition.resync = False
         self._clock_us, self._clock_at = taken.now_us, time.monotonic()
+        self._confirmed_ns = sent_ns
         self._on_round()
         for raw_id in taken.stale:
             _log.warning("job.stale_settlement job=%s", id_text(raw_id))

@@ -47,6 +47,7 @@ _NUMBERS: Final = {
     "interrupt": 144,  # fence of the job that is to be interrupted
     "interrupt_kind": 152,  # INTERRUPT_*
     "cancels": 160,  # number of entries in the ring of cancelled fences
+    "returns": 168,  # how often jobs were given back that the child had not started
 }
 _CANCEL_RING_AT: Final = 256
 _CANCEL_RING: Final = 32
@@ -98,6 +99,7 @@ class Row:
     interrupt = _number(_NUMBERS["interrupt"])
     interrupt_kind = _number(_NUMBERS["interrupt_kind"])
     cancels = _number(_NUMBERS["cancels"])
+    returns = _number(_NUMBERS["returns"])
 
     def reset(self) -> None:
         """Empty the row for a new child."""
