@@ -319,7 +319,7 @@ class Supervisor:
                 self._books.enrol(consumers)
                 continue
             for raw_id, how in renewal.cancelled.items():
-                self._warden.cancel(raw_id, how)
+                self._warden.cancel(raw_id, how, renewal.holders.get(raw_id))
             for raw_id in renewal.lost:
                 self._warden.stop_stale_run(raw_id)
             if heartbeat.compared:

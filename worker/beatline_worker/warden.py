@@ -69,10 +69,18 @@ class Warden:
                 child.row.stop = 1
                 child.wake()
 
-    def cancel(self, raw_id: bytes, how: str) -> None:
-        """Stop a running job that was cancelled: ``soft`` by exception, ``hard`` by kill."""
+    def cancel(self, raw_id: bytes, how: str, holder: tuple[str, int] | None) -> None:
+        """
+        Stop a job that was cancelled while a child of ours holds it.
+
+        Args:
+            raw_id: The job.
+            how: ``soft`` raises JobCancelled in a running body, ``hard`` kills its process.
+            holder: (consumer, fence) of the child that holds it: it is told not to start it.
+        """
         child = self._who_runs(raw_id)
         if child is None:
+            self._forbid(holder)
             return
         fence = child.row.current
         if how == "hard":
@@ -107,6 +115,14 @@ class Warden:
             child.strays = strays
             if seen_before and child.pid and not child.verdict:
                 self._condemn(child, "stray", 0)
+
+    def _forbid(self, holder: tuple[str, int] | None) -> None:
+        if holder is None:
+            return
+        consumer, fence = holder
+        for child in self._children.values():
+            if child.consumer == consumer and fence not in child.row.cancelled_fences():
+                child.row.note_cancelled(fence)
 
     def _who_runs(self, raw_id: bytes) -> ChildState | None:
         for child in self._children.values():

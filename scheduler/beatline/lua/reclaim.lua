@@ -44,10 +44,22 @@ for at = 1, #latest, 2 do
   end
 end
 
+-- A step of the watch that is long beside a lease must not end it alone: where the whole machine
+-- stood still for a moment, its workers get a quarter of their lease to report.
+local function is_over(worker)
+  local lease_ms, about = lease_of(worker), P .. 'worker:' .. worker
+  if observed < amnesty + lease_ms then return false end
+  local since = tonumber(safely('HGET', about, 'suspect') or '')
+  if since and since <= now_ms then return now_ms - since >= lease_ms / 4 end
+  if 4 * step <= lease_ms then return true end
+  call('HSET', about, 'suspect', text(now_ms))
+  return false
+end
+
 local found = {}
 for _, worker in ipairs(call('ZRANGE', P .. 'workers', '-inf', '(' .. text(observed), 'BYSCORE',
   'LIMIT', 0, 100)) do
-  if observed >= amnesty + lease_of(worker) then
+  if is_over(worker) then
     call('ZREM', P .. 'workers', worker)
     safely('ZADD', P .. 'gone', now_ms, worker)
     found[#found + 1] = worker

@@ -6,30 +6,33 @@
 -- ARGV: now, worker, lease in ms, flags ("c": compare the list that follows; "h": first come a count
 --   of control messages that were heard, and those), (id, fence)*.
 -- REPLY: {"OK"|"GONE"|"UNKNOWN", now in µs, cancelled ids held here, ids no longer held here,
---   ids held here that the list lacks, control messages}
+--   ids held here that the list lacks, control messages, consumer:fence of each cancelled id}
 -- include: prelude, watched
 -- defer: record, job, counting, quarantine, marks, fence, queues, handing, make_ready, ledger
 -- defer: results, finish, holding, consumer, returning
 allow_when_full()
 local worker, lease_ms, held = ARGV[2], tonumber(ARGV[3]), P .. 'held:' .. ARGV[2]
 if safely('ZSCORE', P .. 'gone', worker) then
-  return { 'GONE', text(now_us), {}, {}, {}, {} }
+  return { 'GONE', text(now_us), {}, {}, {}, {}, {} }
 elseif not safely('ZSCORE', P .. 'workers', worker) then
-  return { 'UNKNOWN', text(now_us), {}, {}, {}, {} }
+  return { 'UNKNOWN', text(now_us), {}, {}, {}, {}, {} }
 end
 call('ZADD', P .. 'workers', text(watched_ms() + lease_ms), worker)
-safely('HSET', P .. 'worker:' .. worker, 'renewed', text(now_ms), 'lease_ms', text(lease_ms))
+safely('HSET', P .. 'worker:' .. worker, 'renewed', text(now_ms), 'lease_ms', text(lease_ms),
+  'suspect', '')
 
 local first, control = 5, P .. 'control:' .. worker
 if string.find(ARGV[4], 'h', 1, true) then
   first = 6 + tonumber(ARGV[5])
   for at = 6, first - 1 do safely('LREM', control, 1, ARGV[at]) end
 end
-local cancelled, lost, unlisted = {}, {}, {}
+local cancelled, owners, lost, unlisted = {}, {}, {}, {}
 local flags = safely('HGETALL', P .. 'cancelled')
 for at = 1, #flags, 2 do
-  if safely('HEXISTS', held, flags[at]) == 1 then
+  local owner = safely('HGET', held, flags[at])
+  if owner then
     cancelled[#cancelled + 1], cancelled[#cancelled + 2] = flags[at], flags[at + 1]
+    owners[#owners + 1] = owner
   elseif safely('HEXISTS', P .. 'jobs', flags[at]) == 0 then
     call('HDEL', P .. 'cancelled', flags[at])
   end
@@ -56,4 +59,4 @@ end
 local registered = safely('HGET', P .. 'worker:' .. worker, 'registered')
 local is_known = safely('HLEN', P .. 'consumers:' .. worker) >= (tonumber(registered or '') or 0)
 return { is_known and 'OK' or 'UNKNOWN', text(now_us), cancelled, lost, unlisted,
-  safely('LRANGE', control, 0, 99) }
+  safely('LRANGE', control, 0, 99), owners }

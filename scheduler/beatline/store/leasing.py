@@ -15,12 +15,14 @@ class Renewal(NamedTuple):
     The answer to a heartbeat.
 
     Attributes:
-        word: ``OK``, ``GONE`` (the worker was struck: its runs are void) or ``UNKNOWN``.
+        word: ``OK``, ``GONE`` (the worker was struck: its runs are void) or ``UNKNOWN`` (worker
+            or consumers are not on the books: register all of them anew).
         now_us: The server's clock.
         cancelled: Ids held here that somebody cancelled, and how: ``soft`` or ``hard``.
         lost: Ids of the list sent along that another delivery owns.
         unlisted: Ids held here that the list lacked, with ``(consumer, fence)``.
         control: Commands to the worker.
+        holders: Who holds each cancelled id, as ``(consumer, fence)``.
     """
 
     word: str
@@ -29,6 +31,7 @@ class Renewal(NamedTuple):
     lost: list[bytes]
     unlisted: dict[bytes, tuple[str, int]]
     control: list[bytes]
+    holders: dict[bytes, tuple[str, int]]
 
 
 class Reclaimed(NamedTuple):
@@ -77,6 +80,8 @@ def renew(
     lease_ms: int,
     held: Sequence[tuple[bytes, int]] | None = None,
     timeout_ms: int | None = None,
+    *,
+    heard: Sequence[bytes] = (),
 ) -> Renewal:
     """
     Keep the worker's lease.
@@ -88,18 +93,17 @@ def renew(
         lease_ms: Length of the lease.
         held: (id, fence) of all runs of this worker, to be compared; None compares nothing.
         timeout_ms: Longest wait.
+        heard: Control messages of earlier answers that were carried out: they are not told again.
     """
-    arguments: list[Argument] = [worker, lease_ms, "" if held is None else "c"]
+    flags = ("" if held is None else "c") + ("h" if heard else "")
+    arguments: list[Argument] = [worker, lease_ms, flags]
+    if heard:
+        arguments += (len(heard), *heard)
     for pair in held or ():
         arguments += pair
-    word, now_us, cancelled, lost, unlisted, control = connection.run(
+    word, now_us, cancelled, lost, unlisted, control, holders = connection.run(
         script("renew"), prefix, *arguments, timeout_ms=timeout_ms
     )
-    owners: dict[bytes, tuple[str, int]] = {}
-    for at in range(0, len(unlisted), 2):
-        consumer, _, fence = unlisted[at + 1].rpartition(b":")
-        if fence.isdigit():
-            owners[unlisted[at]] = (consumer.decode("utf-8", "replace"), int(fence))
     return Renewal(
         word=word.decode(),
         now_us=int(now_us),
@@ -108,9 +112,20 @@ def renew(
             for at in range(0, len(cancelled), 2)
         },
         lost=lost,
-        unlisted=owners,
+        unlisted=_owners(unlisted[::2], unlisted[1::2]),
         control=control,
+        holders=_owners(cancelled[::2], holders),
     )
+
+
+def _owners(ids: Sequence[bytes], entries: Sequence[bytes]) -> dict[bytes, tuple[str, int]]:
+    """Who holds each id, as ``(consumer, fence)``, from entries of `held`."""
+    found: dict[bytes, tuple[str, int]] = {}
+    for raw_id, entry in zip(ids, entries, strict=False):
+        consumer, _, fence = entry.rpartition(b":")
+        if fence.isdigit():
+            found[raw_id] = (consumer.decode("utf-8", "replace"), int(fence))
+    return found
 
 
 def release(
@@ -141,7 +156,7 @@ def release(
         acks, settlements: What the child had finished but not yet settled.
 
     Returns:
-        Number of jobs that went back or were buried.
+        Number of jobs that went back or were buried; 0 also where the worker was struck.
 
     *Retry-safe*: yes. *Atomicity*: ``release.lua``.
     """
@@ -168,9 +183,30 @@ def give_back(
     consumer: str,
     after_fence: int,
     result_ttl_ms: int,
+    *,
+    up_to_fence: int | None = None,
 ) -> int:
-    """Return what a living child holds beyond a fence and will not start; the number of jobs."""
-    arguments = (worker, consumer, after_fence, result_ttl_ms)
+    """
+    Return what a living child holds beyond a fence and will not start.
+
+    Args:
+        connection: The supervisor's.
+        prefix: The partition's key prefix.
+        worker: Id of the worker.
+        consumer: Id of the child.
+        after_fence: What has a higher token goes back.
+        result_ttl_ms: How long the result of a cancelled job is kept.
+        up_to_fence: The last token that had reached the child when it was told not to go on. What
+            it takes later must not go back: a call that arrives late, or crosses with a take,
+            would return jobs that the child is about to run.
+
+    Returns:
+        The number of jobs that went back.
+
+    *Retry-safe*: only with ``up_to_fence``. *Atomicity*: ``give_back.lua``.
+    """
+    last: Argument = "" if up_to_fence is None else up_to_fence
+    arguments: tuple[Argument, ...] = (worker, consumer, after_fence, result_ttl_ms, last)
     return int(connection.run(script("give_back"), prefix, *arguments)[1])
 
 
@@ -193,7 +229,12 @@ def read_reclaimed(reply: Any) -> Reclaimed:
 
 
 def reclaim(
-    connection: HeldConnection, prefix: bytes, *, limit: int, max_deliveries: int, result_ttl_ms: int
+    connection: HeldConnection,
+    prefix: bytes,
+    *,
+    limit: int,
+    max_deliveries: int,
+    result_ttl_ms: int,
 ) -> Reclaimed:
     """Tick the watch and take back what dead workers held, at most ``limit`` jobs."""
     return read_reclaimed(
