@@ -40,3 +40,14 @@ venv-run:
 
 servers:
 	@.ci/servers
+
+# The peers' environments are made at the first run, in benchmarks/.venv-* and benchmarks/bullmq.
+.PHONY: bench bench-scale
+bench: venv
+	-$(BIN)/python -m benchmarks.main_job --keep benchmarks/results/main_job.json $(ARGS)
+	$(BIN)/python -m benchmarks.floor --keep benchmarks/results/floor.json $(ARGS)
+	$(BIN)/python -m benchmarks --keep benchmarks/results/peers.json $(ARGS)
+	$(BIN)/python -m benchmarks.many_schedules --keep benchmarks/results/many_schedules.json
+
+bench-scale: venv
+	$(BIN)/python -m benchmarks.growth --keep benchmarks/results/growth.json $(ARGS)
