@@ -56,20 +56,25 @@ def post(
     record = route.record(task, args, kwargs)
     sender = app.sender()
     raw_id = route.task_id
-    if raw_id is None:
+    if raw_id is not None:
+        partition = partition_of(raw_id, len(sender.prefixes))
+    else:
         partition = sender.next_partition()
         raw_id = new_id(partition)
-    else:
-        partition = partition_of(raw_id, app.settings.partitions)
-    result: AsyncResult[Any] = AsyncResult.of(app, raw_id, ignores_result=route.ignores_result)
-    jobs = ((raw_id, route.due, record),)
+    result: AsyncResult[Any] = AsyncResult.of(app, raw_id, route.ignores_result)
     try:
+        if route.is_plain:
+            sender.enqueue_ready(partition, raw_id, record)
+            return result
         refused = sender.enqueue(
-            partition, jobs, check=route.task_id is not None, durability=route.durability
+            partition,
+            ((raw_id, route.due, record),),
+            check=route.task_id is not None,
+            durability=route.durability,
         )
     except Uncertain as error:
         raise _wrapped(error, lambda refused: _noted(result, refused)) from error.__cause__
-    return _noted(result, refused) if refused else result
+    return _noted(result, refused)
 
 
 def post_many(
@@ -126,7 +131,7 @@ class _Delivery:
                 raise self._stopped(error, index, None) from error
         ignores = self._route.ignores_result
         return [
-            AsyncResult.of(self._app, job[0], ignores_result=ignores)
+            AsyncResult.of(self._app, job[0], ignores)
             for batch in self._batches
             for job in batch.jobs
         ]

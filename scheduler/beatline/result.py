@@ -65,7 +65,7 @@ class AsyncResult(Generic[R_co]):
         self.is_duplicate = False
 
     @classmethod
-    def of(cls, app: App, raw_id: bytes, *, ignores_result: bool = False) -> Self:
+    def of(cls, app: App, raw_id: bytes, ignores_result: bool = False) -> Self:
         """The result of a job whose id is known as Redis has it."""
         result = cls.__new__(cls)
         result._app = app

@@ -8,7 +8,7 @@ a call, however many jobs it makes; for a task's plain calls it is kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal, TypedDict, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -90,6 +90,7 @@ class Route:
         ignores_result: Nothing is kept of their ends.
         task_id: The caller's own id, as Redis has it, or None.
         durability: How far they must get, or None.
+        is_plain: They are new and ready at once, and nobody waits for copies.
     """
 
     head: bytes
@@ -98,6 +99,11 @@ class Route:
     ignores_result: bool = False
     task_id: bytes | None = None
     durability: Durability | None = None
+    is_plain: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        is_plain = self.due == NOW and self.task_id is None and self.durability is None
+        object.__setattr__(self, "is_plain", is_plain)
 
     def record(self, task: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:
         """

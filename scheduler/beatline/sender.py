@@ -34,12 +34,13 @@ from beatline.errors import (
 from beatline.ids import id_text
 from beatline.keys import prefix
 from beatline.line import Line
-from beatline.routing import Durability
+from beatline.packing import ReadyJobCall
+from beatline.routing import NOW, Durability
 from beatline.settings import Settings
 from beatline.store.enqueuing import pack_enqueue, read_enqueued
 from beatline.wire.connection import LOST, Endpoint, HeldConnection
 from beatline.wire.refusals import PASSING, REMEDIES, refusal_code
-from beatline.wire.scripts import script
+from beatline.wire.scripts import Script, script
 
 T = TypeVar("T")
 
@@ -105,6 +106,7 @@ class Sender:
         self._timeout_s = settings.call_timeout_ms / 1000
         self._name = os.urandom(8)
         self._number = 0
+        self._ready_calls: dict[int, ReadyJobCall] = {}
         self._turn = random.randrange(settings.partitions)
         #: Between sending and the end of receiving: an exception of a signal leaves it true.
         self._is_open = False
@@ -145,13 +147,34 @@ class Sender:
             Uncertain: The reply was lost; ``repeat()`` finds out.
             NotDurable: Enqueued, but not on as many copies as asked.
         """
+        packed = pack_enqueue(self.prefixes[partition], self._name, self._next(), jobs, check)
+        return self._send(packed, jobs, durability)
+
+    def enqueue_ready(self, partition: int, raw_id: bytes, record: bytes) -> None:
+        """As `enqueue`, for one new job that is ready at once."""
+        number = self._next()
+        if Script.injected_now_us:
+            self.enqueue(partition, ((raw_id, NOW, record),))
+            return
+        call = self._ready_calls.get(partition)
+        if call is None:
+            call = ReadyJobCall(self.prefixes[partition], self._name)
+            self._ready_calls[partition] = call
+        self._send(call.pack(number, raw_id, record), ((raw_id, NOW, record),), None)
+
+    def _next(self) -> int:
+        """The number of the next call."""
         if self._is_open:
             self._begin_anew()
-        self._number += 1
-        packed = pack_enqueue(self.prefixes[partition], self._name, self._number, jobs, check)
+        self._number = number = self._number + 1
+        return number
+
+    def _send(
+        self, packed: bytes, jobs: Sequence[Posting], durability: Durability | None
+    ) -> Refused:
         begun = monotonic()
         failure: BaseException | None = None
-        if not durability and not self._is_open and begun < self._rested_at:
+        if begun < self._rested_at and not self._is_open and not durability:
             # The usual case without detours: they would cost as much as the rest of the call.
             self._is_open = True
             try:
@@ -290,6 +313,7 @@ class Sender:
         otherwise make the server take that call for an old one.)
         """
         self._name, self._number = os.urandom(8), 0
+        self._ready_calls.clear()
 
     def _look_at_connection(self) -> None:
         """Drop a connection that was left in the middle of a call, or that the server closed."""

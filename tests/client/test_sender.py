@@ -20,6 +20,9 @@ from beatline.errors import (
     Uncertain,
     UnfitServer,
 )
+from beatline.ids import new_id
+from beatline.packing import ReadyJobCall
+from beatline.store.enqueuing import pack_enqueue
 from beatline.store.reading import live_count
 from beatline.wire.connection import HeldConnection, pack
 from tests.proxy import Proxy
@@ -641,3 +644,25 @@ class TestProcessesAndThreads:
             thread.join(10)
 
             eventually(lambda: before == len(client.client_list()))
+
+
+@pytest.mark.parametrize("number", [1, 10, 123_456_789_012])
+def test_ready_job_call_when_packed_then_has_the_bytes_of_the_general_one(number: int) -> None:
+    raw_id, record = new_id(), b"\x01\x34\x00\x01q" + b"\r\n" * 50
+    prefix, name = b"{a-b.c:4095}:", os.urandom(8)
+
+    packed = ReadyJobCall(prefix, name).pack(number, raw_id, record)
+
+    assert pack_enqueue(prefix, name, number, ((raw_id, "0", record),), False) == packed
+
+
+def test_delay_when_a_test_drives_the_clock_then_the_server_is_told(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = make_add(app)
+    add.delay(0, 0)
+    monkeypatch.setattr("beatline.wire.scripts.Script.injected_now_us", 1_000_000)
+
+    add.delay(1, 2)
+
+    assert abs(app.sender().server_now_ms() - 1_000) < 1_000
