@@ -115,7 +115,7 @@ def _serve(address: str, probe: Callable[[], Health]) -> ThreadingHTTPServer:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_arguments: Any) -> None:
+        def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
             """Probes come every few seconds: they are not logged."""
 
     try:

@@ -11,7 +11,12 @@ _FORMAT = "%(asctime)s.%(msecs)03dZ %(levelname)-7s %(process)d %(message)s"
 
 
 class _LineFormatter(logging.Formatter):
-    converter = time.gmtime
+    """Times in UTC."""
+
+    @staticmethod
+    def converter(seconds: float | None) -> time.struct_time:
+        """The time of a record, as the base class asks for it."""
+        return time.gmtime(seconds)
 
 
 def set_up_logging(level: str) -> None:

@@ -234,6 +234,4 @@ def pack_script(
     script: Script, prefix: bytes, arguments: Sequence[Argument], now_us: int = 0
 ) -> bytes:
     """The bytes of one EVALSHA; ``now_us`` other than 0 is for tests that drive the clock."""
-    return hiredis.pack_command(
-        ("EVALSHA", script.sha, 1, prefix, script.clock(now_us), *arguments)
-    )
+    return pack("EVALSHA", script.sha, 1, prefix, script.clock(now_us), *arguments)
