@@ -265,24 +265,24 @@ class TestOutages:
         assert 2 == enqueued(app)
 
     def test_delay_when_nothing_accepts_then_is_not_sent_in_time(
-        self, app: App, proxied: App, proxy: Proxy
+        self, app: App, impatient: App, proxy: Proxy
     ) -> None:
-        add = make_add(proxied)
-        proxied.close()
+        add = make_add(impatient)
+        impatient.close()
         proxy.refuse()
         begun = time.monotonic()
 
         with pytest.raises(NotSent) as caught:
             add.delay(1, 2)
 
-        assert LONGEST_CALL_S > time.monotonic() - begun
+        assert 1.0 > time.monotonic() - begun
         assert "BEATLINE_REDIS_URL" in caught.value.remedy
         assert 0 == enqueued(app)
 
     def test_delay_when_server_falls_silent_then_fails_in_time_and_works_afterwards(
-        self, app: App, proxied: App, proxy: Proxy
+        self, app: App, impatient: App, proxy: Proxy
     ) -> None:
-        add = make_add(proxied)
+        add = make_add(impatient)
         add.delay(0, 0)
         proxy.black_hole()
         begun = time.monotonic()
@@ -294,7 +294,7 @@ class TestOutages:
         proxy.flow()
         add.delay(3, 4)
 
-        assert LONGEST_CALL_S > took_s
+        assert 1.0 > took_s
         assert 2 <= enqueued(app)
 
     def test_delay_when_new_connections_are_black_holed_then_is_not_sent_in_time(
@@ -515,7 +515,8 @@ class TestDurability:
     def test_apply_async_when_a_replica_is_there_then_returns(
         self, make_app: Callable[..., App], new_server: Callable[..., RedisProcess]
     ) -> None:
-        primary, replica = new_server(tcp=True), new_server(tcp=True)
+        primary = new_server(tcp=True, options=["--repl-diskless-sync-delay", "0"])
+        replica = new_server(tcp=True)
         with replica.client() as client:
             client.replicaof("127.0.0.1", str(primary.port))
             eventually(lambda: client.info("replication")["master_link_status"] == "up")
