@@ -12,7 +12,7 @@ nominal fire time and the instant of the event in UTC milliseconds, and what the
 ========== ====================================================================
 
 This module reads events and merges those of one occurrence. It knows no Redis; the events come
-from `beatline.store.scheduling.read_ledger`. What cannot be read is left out.
+from `beatline.store.schedule_reading.read_ledger`. What cannot be read is left out.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from beatline.ids import partition_of_name
 from beatline.keys import prefix
 from beatline.planner import first_next_ms, recomputed_next_ms
 from beatline.schedule import Schedule
-from beatline.store import scheduling
+from beatline.store import schedule_reading, scheduling
 from beatline.store.scheduling import Declaration, Put, StoredSchedule, trigger_text
 from beatline.triggers import tzdata_version
 from beatline.wire.connection import HeldConnection
@@ -47,8 +47,8 @@ class ScheduleBooks:
         """All schedules, page by page; one that changes meanwhile may come twice."""
         for partition in range(self._partitions):
             where = prefix(self._namespace, partition)
-            for names in scheduling.names(self.connection, where):
-                found = scheduling.read_many(self.connection, where, names)
+            for names in schedule_reading.names(self.connection, where):
+                found = schedule_reading.read_many(self.connection, where, names)
                 yield [stored for stored in found if stored is not None]
 
     def read_all(self) -> dict[str, StoredSchedule]:
@@ -57,7 +57,7 @@ class ScheduleBooks:
 
     def read(self, name: str) -> StoredSchedule | None:
         """The schedule of this name, or None."""
-        return scheduling.read_many(self.connection, self.prefix_of(name), [name])[0]
+        return schedule_reading.read_many(self.connection, self.prefix_of(name), [name])[0]
 
     def missing(self, names: Iterable[str]) -> list[str]:
         """Those of the names under which there is no schedule."""
@@ -71,7 +71,7 @@ class ScheduleBooks:
 
     def now_ms(self) -> int:
         """The server's clock."""
-        return scheduling.server_time_us(self.connection) // 1_000
+        return schedule_reading.server_time_us(self.connection) // 1_000
 
     def declare(
         self,
@@ -166,7 +166,7 @@ class ScheduleBooks:
     def _read_named(self, names: Sequence[str]) -> dict[str, StoredSchedule]:
         found: dict[str, StoredSchedule] = {}
         for where, group in self._by_prefix(names).items():
-            for stored in scheduling.read_many(self.connection, where, group):
+            for stored in schedule_reading.read_many(self.connection, where, group):
                 if stored is not None:
                     found[stored.name] = stored
         return found

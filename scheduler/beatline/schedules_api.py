@@ -21,6 +21,7 @@ from beatline.schedule import Schedule
 from beatline.schedule_books import ScheduleBooks
 from beatline.schedule_making import CODE, ScheduleOptions, make_schedule
 from beatline.store import scheduling
+from beatline.store.schedule_reading import read_ledger
 from beatline.store.scheduling import Put, StoredSchedule
 from beatline.units import moment_of
 
@@ -198,7 +199,7 @@ class Schedules:
 
         def read(books: ScheduleBooks) -> tuple[_Events, StoredSchedule | None]:
             where = books.prefix_of(name)
-            return scheduling.read_ledger(books.connection, where, name), books.read(name)
+            return read_ledger(books.connection, where, name), books.read(name)
 
         events, stored = self._ask(read)
         schedule = _view(stored).schedule if stored is not None else None

@@ -13,7 +13,7 @@ from beatline.keys import prefix
 from beatline.ledger import Occurrence, read_history
 from beatline.schedule import Schedule
 from beatline.settings import Settings
-from beatline.store.scheduling import read_ledger
+from beatline.store.schedule_reading import read_ledger
 from beatline.wire.connection import Endpoint, HeldConnection
 from tests.servers import eventually
 

@@ -20,7 +20,8 @@ from beatline.ledger import Occurrence, read_history
 from beatline.schedule import Overlap, Schedule
 from beatline.schedule_books import ScheduleBooks
 from beatline.settings import Settings
-from beatline.store.scheduling import StoredSchedule, read_ledger
+from beatline.store.schedule_reading import read_ledger
+from beatline.store.scheduling import StoredSchedule
 from beatline.triggers import build_timetable
 from beatline.wire.connection import Endpoint, HeldConnection
 from beatline.wire.scripts import Script

@@ -62,10 +62,12 @@ class AppLike(Protocol):
     @property
     def settings(self) -> Settings:
         """Its settings."""
+        ...
 
     @property
     def tasks(self) -> Mapping[str, RegisteredTask]:
         """Its registered tasks by name."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from beatline.errors import BeatlineError, UndecodableJob
 from beatline.planner import ScheduleState
 from beatline.schedule import Schedule
 from beatline.settings import Settings
-from beatline.store.scheduling import StoredSchedule, read_many, set_aside
+from beatline.store.schedule_reading import read_many
+from beatline.store.scheduling import StoredSchedule, set_aside
 from beatline.wire.connection import HeldConnection
 
 _log = logging.getLogger("beatline.beat.known_schedules")

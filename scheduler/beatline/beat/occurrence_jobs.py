@@ -40,6 +40,7 @@ class RegisteredTask(Protocol):
     @property
     def options(self) -> TaskOptions:
         """How it was declared."""
+        ...
 
 
 class OccurrenceJobs:

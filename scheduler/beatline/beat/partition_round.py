@@ -15,7 +15,7 @@ from typing import Final
 from beatline.beat.back_off import BackOff
 from beatline.beat.leadership import STANDBY_PAUSE_MS
 from beatline.beat.roles import Roles
-from beatline.store.scheduling import last_absence
+from beatline.store.schedule_reading import last_absence
 from beatline.wire.connection import HeldConnection
 
 #: Longest time between two rounds of a leader, µs: the watch has to be ticked once a second.

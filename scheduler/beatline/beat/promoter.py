@@ -69,14 +69,13 @@ class Promoter:
 
     def run(self) -> Due:
         """Promote until nothing is due, a schedule is, or `MOST_BATCHES` have been moved."""
-        moved, limit = 0, BATCH
-        for _ in range(MOST_BATCHES):
-            sent_us = self._clock.mark_us()
-            due = self._found(promote(self._connection, self._prefix, limit), limit, sent_us)
-            moved += due.moved
+        due = self._promote(BATCH)
+        moved = due.moved
+        for _ in range(MOST_BATCHES - 1):
             if due.schedules or not due.is_behind:
                 break
-            limit = BATCH_BEHIND
+            due = self._promote(BATCH_BEHIND)
+            moved += due.moved
         return due._replace(moved=moved)
 
     def pack(self) -> bytes:
@@ -91,6 +90,10 @@ class Promoter:
         except NoScriptError:
             return self.run()
         return self._found(promoted, BATCH, self._sent_us)
+
+    def _promote(self, limit: int) -> Due:
+        sent_us = self._clock.mark_us()
+        return self._found(promote(self._connection, self._prefix, limit), limit, sent_us)
 
     def _found(self, promoted: Promoted, limit: int, sent_us: int) -> Due:
         self._clock.observe(promoted.now_us, sent_us)

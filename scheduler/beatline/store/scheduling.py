@@ -4,17 +4,16 @@ Schedules in Redis: declared, changed, paused, removed, and read.
 ``sched:<name>`` holds a schedule's definition and its state; ``schedules`` names them all. The
 definition is `Schedule.definition` as msgpack, so that arguments keep their types; the trigger's
 spec lies beside it as JSON, because a change that leaves the trigger alone keeps the next fire
-time. Reading takes pages of plain commands in one round trip; each change is one script.
+time. Each change is one script; `beatline.store.schedule_reading` reads.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-import hiredis
 from redis.exceptions import ResponseError
 
 from beatline.errors import BeatlineError, UndecodableJob
@@ -22,10 +21,7 @@ from beatline.payload import dumps, loads
 from beatline.planner import ScheduleState
 from beatline.schedule import Schedule
 from beatline.wire.connection import Argument, HeldConnection
-from beatline.wire.scripts import Script, script
-
-#: hiredis's own stub knows commands of one word only.
-_pack: Any = hiredis.pack_command
+from beatline.wire.scripts import script
 
 #: Schedules read or written in one round trip.
 PAGE: Final = 500
@@ -290,127 +286,9 @@ def set_aside(connection: HeldConnection, prefix: bytes, name: str, reason: str)
     return _answered_ok(connection.run(script("pause_schedule"), prefix, name, "set_aside", why))
 
 
-def names(connection: HeldConnection, prefix: bytes) -> Iterator[list[str]]:
-    """The names of all schedules of a partition, page by page; a name may come twice."""
-    cursor = b"0"
-    while True:
-        cursor, found = connection.call("HSCAN", prefix + b"schedules", cursor, "COUNT", PAGE)
-        if found:
-            yield [_text(name) for name in found[::2]]
-        if cursor == b"0":
-            return
-
-
-def read_many(
-    connection: HeldConnection, prefix: bytes, wanted: Sequence[str]
-) -> list[StoredSchedule | None]:
-    """
-    The schedules of these names, in order; None where there is none that can be read.
-
-    What cannot be read as a schedule's state counts as none; `fire` sets it aside.
-    """
-    found: list[StoredSchedule | None] = []
-    for first in range(0, len(wanted), PAGE):
-        page = wanted[first : first + PAGE]
-        keys = [prefix + b"sched:" + name.encode("utf-8", "surrogateescape") for name in page]
-        connection.send(b"".join(_pack(("HGETALL", key)) for key in keys))
-        replies: list[Any] = []
-        for _ in keys:
-            try:
-                replies.append(connection.receive())
-            except ResponseError as error:
-                if not str(error).startswith("WRONGTYPE"):
-                    replies.append(error)
-                else:
-                    replies.append([])
-        for reply in replies:
-            if isinstance(reply, ResponseError):
-                raise reply
-        found += [_stored(name, reply) for name, reply in zip(page, replies, strict=True)]
-    return found
-
-
-def read_ledger(
-    connection: HeldConnection, prefix: bytes, name: str, events: int = 600
-) -> list[bytes]:
-    """The last events of a schedule's ledger, oldest first; `beatline.ledger` reads them."""
-    key = prefix + b"ledger:" + name.encode()
-    events_read: list[bytes] = connection.call("LRANGE", key, -events, -1)
-    return events_read
-
-
 def mend_nudges(connection: HeldConnection, prefix: bytes) -> None:
     """Set aside what lies under the name of beat's nudges and is no list. *Retry-safe*: yes."""
     connection.run(script("mend_nudges"), prefix)
-
-
-def last_absence(connection: HeldConnection, prefix: bytes) -> tuple[int, int] | None:
-    """The last stretch of time in which no beat ticked the watch, from and until ms, or None."""
-    for entry in connection.call("LRANGE", prefix + b"absences", -1, -1):
-        begin, _, end = entry.partition(b" ")
-        from_ms, until_ms = _number(begin), _number(end)
-        if from_ms is not None and until_ms is not None:
-            return from_ms, until_ms
-    return None
-
-
-def server_time_us(connection: HeldConnection) -> int:
-    """The server's clock, as scripts see it."""
-    if Script.injected_now_us:
-        return Script.injected_now_us
-    seconds, rest = connection.call("TIME")
-    return int(seconds) * 1_000_000 + int(rest)
-
-
-#: Fields of ``sched:<name>`` that are no counters.
-_STATE: Final = frozenset(
-    {
-        b"rev",
-        b"def",
-        b"trigger",
-        b"source",
-        b"tz",
-        b"next",
-        b"due",
-        b"last",
-        b"decided",
-        b"paused",
-        b"paused_at",
-        b"resumed_at",
-        b"applied",
-    }
-)
-
-
-def _stored(name: str, reply: Any) -> StoredSchedule | None:
-    fields: dict[bytes, bytes] = dict(zip(reply[::2], reply[1::2], strict=True))
-    revision = fields.get(b"rev")
-    if revision is None:
-        return None
-    counters = {
-        _text(field): number
-        for field, value in fields.items()
-        if field not in _STATE and (number := _number(value)) is not None
-    }
-    next_text = fields.get(b"next", b"")
-    return StoredSchedule(
-        name=name,
-        revision=revision,
-        definition=fields.get(b"def", b""),
-        trigger=fields.get(b"trigger", b""),
-        source=_text(fields.get(b"source", b"")),
-        tzdata=_text(fields.get(b"tz", b"")),
-        next_text=next_text,
-        next_ms=_number(next_text),
-        due_ms=_number(fields.get(b"due", b"")),
-        last_ms=_number(fields.get(b"last", b"")),
-        decided_ms=_number(fields.get(b"decided", b"")),
-        paused=_text(fields.get(b"paused", b"")),
-        paused_at_ms=_number(fields.get(b"paused_at", b"")),
-        resumed_at_ms=_number(fields.get(b"resumed_at", b"")),
-        applied_ms=_number(fields.get(b"applied", b"")),
-        counters=counters,
-    )
 
 
 def _number(text: bytes) -> int | None:
