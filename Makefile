@@ -18,7 +18,7 @@ help:
 	@echo "make venv       .venv with everything for development"
 
 run: venv-run
-	@exec $(BIN)/sched up -A examples/app.py:app --schedules schedules
+	@exec $(BIN)/sched up -A examples/app.py:app --schedules schedules --enqueue probe
 
 test: venv servers
 	$(BIN)/pytest -m "not slow and not faults" $(ARGS)

@@ -30,6 +30,7 @@ class Outcome:
         started_ms, finished_ms: On the server's clock; 0 where not known.
         worker: Id of the worker.
         retries: Attempts that had failed before.
+        task: Name of the task; empty where it is not known.
         forensics: For DEAD and LOST: what is known of the end.
     """
 
@@ -41,11 +42,12 @@ class Outcome:
     finished_ms: int = 0
     worker: str = ""
     retries: int = 0
+    task: str = ""
     forensics: dict[str, Any] | None = None
 
 
 def success_body(
-    value: Any, *, started_ms: int, finished_ms: int, worker: str, retries: int
+    value: Any, *, started_ms: int, finished_ms: int, worker: str, retries: int, task: str = ""
 ) -> bytes:
     """
     The body of a SUCCESS.
@@ -53,7 +55,8 @@ def success_body(
     Raises:
         UnserializableArgument: The task returned something that cannot travel.
     """
-    return dumps([value, None, "", started_ms, finished_ms, worker, retries], "result")
+    whole = [value, None, "", started_ms, finished_ms, worker, retries, task]
+    return dumps(whole, "result")
 
 
 def failure_body(
@@ -64,10 +67,12 @@ def failure_body(
     finished_ms: int,
     worker: str,
     retries: int,
+    task: str = "",
 ) -> bytes:
     """The body of a FAILURE; never raises: what cannot travel goes as its repr."""
     packed = pack_exception(error)
-    return dumps([None, packed, traceback, started_ms, finished_ms, worker, retries], "result")
+    whole = [None, packed, traceback, started_ms, finished_ms, worker, retries, task]
+    return dumps(whole, "result")
 
 
 def read_outcome(stored: bytes) -> Outcome:
@@ -91,10 +96,8 @@ def read_outcome(stored: bytes) -> Outcome:
             forensics = {"reason": body.decode("utf-8", "replace")}
         return Outcome(state, forensics=forensics)
     try:
-        value, packed, traceback, started_ms, finished_ms, worker, retries = loads(body)
+        value, packed, traceback, started_ms, finished_ms, worker, retries, task = loads(body)
     except (TypeError, ValueError):
         raise UndecodableJob("a result has a body that is not one of ours") from None
     error = unpack_exception(packed, traceback=traceback) if packed is not None else None
-    return Outcome(
-        state, value, error, traceback, started_ms, finished_ms, worker, retries
-    )
+    return Outcome(state, value, error, traceback, started_ms, finished_ms, worker, retries, task)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from beatline import App
-from tests.processes import Command, Journal
-from tests.servers import eventually
+from tests.processes import Command, Journal, commands
+from tests.servers import RedisProcess, eventually
 
 Start = Callable[..., Command]
 
@@ -94,3 +95,22 @@ def test_stops_when_workers_roll_under_load_then_every_job_runs_once(
 
     assert sorted(app_keys) == sorted(journal.keys("end"))
     assert sorted(app_keys) == sorted(journal.keys("start"))
+
+
+def test_stop_when_redis_is_away_then_ends_once_its_lease_is_over(
+    new_server: Callable[..., RedisProcess], tmp_path: Path
+) -> None:
+    server = new_server()
+    env = {
+        "BEATLINE_REDIS_URL": server.url,
+        "BEATLINE_LEASE": "2s",
+        "JOURNAL": str(tmp_path / "journal"),
+    }
+    with commands(tmp_path, env) as start:
+        command = start("worker", "-A", "tests/worker/jobs_app.py:app", "-c", "1")
+        command.wait_for_line("worker.ready")
+        server.kill()
+
+        code = command.terminate(timeout=15)
+
+        assert code == 0

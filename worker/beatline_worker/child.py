@@ -175,7 +175,8 @@ class Child:
             self._settle_finished()
 
     def _run_one(self, delivery: Delivery) -> Settlement:
-        now_ms = self._loop.server_now_ms()
+        # The fence is the server's time at the take: the job did not start before it.
+        now_ms = max(self._loop.server_now_ms(), delivery.fence // 1000)
         run = self._executor.prepare(delivery, now_ms)
         if isinstance(run, Settlement):
             return run

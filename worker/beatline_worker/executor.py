@@ -184,6 +184,7 @@ class Executor:
                     finished_ms=started_ms + _elapsed_ms(begun),
                     worker=self._worker,
                     retries=delivery.attempts,
+                    task=job.task,
                 )
             except UnserializableArgument as error:
                 return self._failed(run, error, started_ms, begun)
@@ -221,6 +222,7 @@ class Executor:
             finished_ms=started_ms + _elapsed_ms(begun),
             worker=self._worker,
             retries=delivery.attempts,
+            task=job.task,
         )
         return self._end(delivery, job, JobState.FAILURE, body, started_ms)
 

@@ -111,6 +111,7 @@ def _verdict_settlement(
         finished_ms=now_ms,
         worker=facts["worker"],
         retries=0,
+        task=facts["task"],
     )
     return Settlement(
         raw_id,

@@ -359,15 +359,19 @@ class Supervisor:
             return False
         if self._stopping == "failed":
             return True
-        waiting = [child for child in self._nursery.children.values() if child.pid]
-        gave_up = self._exit_code == _EXIT_NO_REDIS
-        return not waiting and (self._books is None or self._books.are_done or gave_up)
+        if any(child.pid for child in self._nursery.children.values()):
+            return False
+        return self._books is None or self._books.are_done or self._is_pointless()
+
+    def _is_pointless(self) -> bool:
+        """Whether what is still to be written comes too late: the lease is over by our clock."""
+        return self._keeper is None or self._keeper.has_run_out_here
 
     def _finish(self) -> int:
         if self._keeper is not None:
             self._keeper.stop()
         if self._books is not None:
-            if not self._books.struck and self._exit_code != _EXIT_NO_REDIS:
+            if not self._books.struck and not self._is_pointless():
                 self._books.leave()
                 deadline = time.monotonic() + 5
                 while not self._books.are_done and time.monotonic() < deadline:

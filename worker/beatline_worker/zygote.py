@@ -66,7 +66,7 @@ class Zygote:
         try:
             self._app = load_app(name)
             settings = self._app.settings
-            endpoint = _wait_for_endpoint(self._app)
+            endpoint = _wait_for_redis(self._app)
         except BeatlineError as error:
             self._channel.say(failed=str(error), code=error.exit_code)
             return False
@@ -152,15 +152,24 @@ class Zygote:
             pass
 
 
-def _wait_for_endpoint(app: App) -> Endpoint:
-    """Where the app's Redis is; an embedded server may come up a moment after us."""
+def _wait_for_redis(app: App) -> Endpoint:
+    """
+    Where the app's Redis is, once it answers and was found fit.
+
+    An embedded server, or one that is being restarted, may come up a moment after us. The
+    connection is closed again: nothing may be shared with the children.
+    """
     deadline = time.monotonic() + WAIT_FOR_REDIS_S
     while True:
         try:
-            return app.endpoint()
+            endpoint = app.endpoint()
+            app.sender()
         except NotSent:
             if time.monotonic() > deadline:
                 raise
+        else:
+            app.close()
+            return endpoint
         time.sleep(0.1)
 
 
