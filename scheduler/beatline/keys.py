@@ -35,7 +35,7 @@ KEYS: Final = (
     Key("ready:*", "list", "empty when drained", "ids, by queue and priority"),
     Key("queues", "hash", "permanent", "queue -> paused mark and used priorities"),
     Key("held:*", "hash", "gone with its worker", "id -> consumer:fence"),
-    Key("consumers:*", "hash", "gone with its worker", "consumer -> call|connection|idle queues|lone id"),
+    Key("consumers:*", "hash", "gone with its worker", "consumer -> call|connection|queues|alone"),
     Key("workers", "zset", "owned by its workers", "worker -> lease deadline in W"),
     Key("gone", "zset", "empty when reclaimed", "worker -> when its lease ran out"),
     Key("worker:*", "hash", "gone with its worker", "who a worker is"),

@@ -1,4 +1,4 @@
-"""Fixtures of the store tests: a partition on each kind of server, with a clock that stands still."""
+"""Fixtures of the store tests: a partition on each kind of server, its clock standing still."""
 
 from __future__ import annotations
 
@@ -24,5 +24,8 @@ def partition(any_server: RedisProcess, clock: ManualClock) -> Iterator[Partitio
     """A partition on Debian's server, on the embedded one and on 6.2."""
     connection = HeldConnection(Endpoint(any_server.url))
     with any_server.client() as client:
-        yield Partition(client, connection, clock)
+        place = Partition(client, connection, clock)
+        yield place
+        if place.is_sound:
+            assert [] == place.violations()
     connection.close()

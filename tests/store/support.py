@@ -1,4 +1,4 @@
-"""What store tests share: a partition with a clock that stands still, and its whole state as values."""
+"""What store tests share: a partition, its clock standing still, its whole state as values."""
 
 from __future__ import annotations
 
@@ -9,8 +9,16 @@ import redis
 
 from beatline.job import FLAG_IGNORE_RESULT, record_body, record_head
 from beatline.keys import prefix
-from beatline.store.delivering import Consumer, Settlement, Taken, settle
+from beatline.store.delivering import (
+    Consumer,
+    Delivery,
+    Settlement,
+    Taken,
+    read_offer,
+    settle,
+)
 from beatline.store.enqueuing import Enqueued, enqueue
+from beatline.store.invariants import violations
 from beatline.store.leasing import Reclaimed, reclaim, register
 from beatline.wire.connection import HeldConnection
 from beatline.wire.scripts import Script, script
@@ -51,20 +59,24 @@ class ManualClock:
 
 def dump(client: redis.Redis, key_prefix: bytes) -> State:
     """Every key of a partition, without the prefix, as plain values; TTLs are left out."""
-    readers: dict[bytes, Any] = {
+    readers: dict[Any, Any] = {
         b"string": client.get,
         b"hash": client.hgetall,
         b"list": lambda key: client.lrange(key, 0, -1),
         b"set": client.smembers,
-        b"zset": lambda key: dict(client.zrange(key, 0, -1, withscores=True)),
+        b"zset": lambda key: _scores(client.zrange(key, 0, -1, withscores=True)),
     }
     found: State = {}
     for key in sorted(client.scan_iter(match=key_prefix + b"*", count=1000)):
-        name = key.removeprefix(key_prefix).decode("utf-8", "backslashreplace")
-        kind = client.type(key)
+        name = bytes(key).removeprefix(key_prefix).decode("utf-8", "backslashreplace")
+        kind: Any = client.type(key)
         if kind != b"none":  # expired since
             found[name] = readers[kind](key)
     return found
+
+
+def _scores(pairs: Any) -> dict[bytes, float]:
+    return dict(pairs)
 
 
 def changed(before: State, after: State) -> State:
@@ -102,6 +114,7 @@ class Partition:
         connection: What store functions take.
         prefix: The partition's key prefix.
         clock: What scripts are told as the time.
+        is_sound: Whether the data must be sound at the end of the test.
     """
 
     def __init__(self, client: redis.Redis, connection: HeldConnection, clock: ManualClock) -> None:
@@ -109,6 +122,7 @@ class Partition:
         self.connection = connection
         self.clock = clock
         self.prefix = prefix("t", 0)
+        self.is_sound = True
         self._calls = 0
 
     def key(self, name: str | bytes) -> bytes:
@@ -122,6 +136,10 @@ class Partition:
     def dump(self) -> State:
         """The whole state."""
         return dump(self.client, self.prefix)
+
+    def violations(self) -> list[str]:
+        """What is wrong with the data."""
+        return [str(one) for one in violations(self.client, "t", 1)]
 
     def enqueue(
         self,
@@ -153,6 +171,17 @@ class Partition:
             )
         assert found is not None
         return found
+
+    def offered(self, wake: str = "c:1", *, opened: bool = False) -> Delivery:
+        """The first offer on a wake list, which is opened or only looked at."""
+        key = self.key(f"wake:{wake}")
+        payload: Any = self.client.lpop(key) if opened else self.client.lindex(key, 0)
+        return read_offer(payload)
+
+    def result_of(self, raw_id: bytes) -> bytes | None:
+        """What is kept of a job's end."""
+        kept: Any = self.client.get(self.key(b"result:" + raw_id))
+        return kept if kept is None else bytes(kept)
 
     def taker(self, worker: str = "w", consumer: str = "c", queues: str = "q") -> Taker:
         """A consumer's side of the conversation."""
