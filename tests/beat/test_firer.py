@@ -399,3 +399,16 @@ def test_firer_when_many_are_due_at_once_then_fires_each_once(stage: Stage) -> N
     jobs = stage.jobs()
     assert 2_400 == len(jobs)
     assert 2_400 == len({(job.schedule, job.nominal_ms) for job in jobs})
+
+
+def test_firer_when_there_is_time_then_definitions_are_read_ahead(stage: Stage) -> None:
+    stage.declare(*(every(f"tick-{number}", "1h") for number in range(100)))
+    stage.declare(every("bad", "1h", source="file:x"))
+    stage.connection.call("HSET", stage.prefix + b"sched:bad", "def", b"garbage")
+    beat = stage.beat()
+
+    stage.settle(beat)
+
+    known = [beat.roles.known.get(f"tick-{number}") for number in range(100)]
+    assert None not in known
+    assert stage.stored("bad").is_set_aside

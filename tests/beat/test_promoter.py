@@ -52,7 +52,10 @@ def test_promoter_when_a_schedule_is_due_among_jobs_then_it_is_fired_in_the_same
     stage.pass_ms(10_000)
 
     beat.run()
+    in_first_round = stage.fates("tick")
+    stage.settle(beat)
 
+    assert [(10.0, "fired")] == in_first_round
     assert 601 == len(stage.ready())
 
 

@@ -125,6 +125,7 @@ class Beat:
         self._has_run = self._has_stopped = False
         self._is_prepared = False
         self._outage = ""
+        self._outage_since = 0.0
         self._line_at = float("-inf")
         books = ScheduleBooks(self._connection, self._settings.namespace, self._settings.partitions)
         self._keeper = DeclarationKeeper(books, _declared_set(declared))
@@ -208,7 +209,7 @@ class Beat:
             self._prepare()
         if self._keeper.run():
             for one in self._rounds:
-                one.roles.known.forget_all()
+                one.roles.known.start_over()
         seconds = LONGEST_US / 1_000_000
         for one in self._rounds:
             seconds = min(seconds, one.run())
@@ -255,8 +256,11 @@ class Beat:
         """Close, tell, and wait before the next attempt; False where patience has run out."""
         self._close_connections()
         now = time.monotonic()
+        if not self._outage:
+            # Not since the last success: this process may have been paused for longer.
+            self._outage_since = now
         self.statistics.count("outages" if not self._outage else "failed_attempts")
-        silent_s = now - self._last_success
+        silent_s = now - self._outage_since
         code = refusal_code(error) if isinstance(error, ResponseError) else None
         remedy = getattr(error, "remedy", "") or REMEDIES.get(code or "", "")
         if not self._outage or now >= self._line_at:

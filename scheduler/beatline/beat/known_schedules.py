@@ -8,7 +8,7 @@ fire names the revision and the fire time that it was planned from, and is refus
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import Final
 
@@ -18,7 +18,7 @@ from beatline.errors import BeatlineError, UndecodableJob
 from beatline.planner import ScheduleState
 from beatline.schedule import Schedule
 from beatline.settings import Settings
-from beatline.store.schedule_reading import read_many
+from beatline.store.schedule_reading import names, read_many
 from beatline.store.scheduling import StoredSchedule, set_aside
 from beatline.wire.connection import HeldConnection
 
@@ -26,6 +26,8 @@ _log = logging.getLogger("beatline.beat.known_schedules")
 
 #: Most schedules kept in memory, a few kB each.
 _MOST: Final = 50_000
+#: Schedules that are read ahead at once.
+_PAGE_AHEAD: Final = 32
 
 
 class Known:
@@ -123,6 +125,7 @@ class KnownSchedules:
         self._statistics = statistics
         self._known: dict[str, Known] = {}
         self._coming: list[tuple[int, str]] = []
+        self._ahead: Iterator[str] = iter(())
 
     def get(self, name: str) -> Known | None:
         """What is known of a schedule, or None."""
@@ -132,10 +135,28 @@ class KnownSchedules:
         """Read the schedule again before it is fired next."""
         self._known.pop(name, None)
 
-    def forget_all(self) -> None:
-        """Others may have led meanwhile: read everything again."""
+    def start_over(self) -> None:
+        """Others may have led, or the data changed meanwhile: read everything again."""
         self._known.clear()
         self._coming.clear()
+        self._ahead = _flat(names(self._connection, self._prefix))
+
+    def read_ahead(self) -> bool:
+        """
+        Read some schedules that are not known yet, before they are due; whether there are more.
+
+        A page takes beat some 5 ms, for which a due job may have to wait.
+        """
+        page: list[str] = []
+        for name in self._ahead:
+            if name not in self._known:
+                page.append(name)
+            if len(page) == _PAGE_AHEAD:
+                break
+        if not page or len(self._known) >= _MOST:
+            return False
+        self.read(page)
+        return True
 
     def expect(self, known: Known) -> None:
         """Remember when a schedule is due next; see `due_by`."""
@@ -202,3 +223,8 @@ class KnownSchedules:
         )
         self._statistics.count("set_aside")
         set_aside(self._connection, self._prefix, name, message)
+
+
+def _flat(pages: Iterator[list[str]]) -> Iterator[str]:
+    for page in pages:
+        yield from page

@@ -27,6 +27,8 @@ LONGEST_ACT_S: Final = 0.25
 _MOST_IN_VAIN: Final = 3
 #: Most schedules that are fired before due jobs are promoted: jobs wait 2 ms for them.
 _MOST_EXPECTED: Final = 32
+#: With so much time before anything is due, definitions are read ahead, seconds.
+_SPARE_S: Final = 0.03
 
 
 class PartitionRound:
@@ -101,7 +103,10 @@ class PartitionRound:
             if self._monotonic() >= until:
                 return 0.0
         self._stuck.reset()
-        return 0.0 if due.is_behind else self._until(due.next_due_ms)
+        seconds = 0.0 if due.is_behind else self._until(due.next_due_ms)
+        if seconds > _SPARE_S and self.roles.known.read_ahead():
+            return 0.0
+        return seconds
 
     def _stand(self) -> None:
         """Take part in the election; a new leader starts from what is stored."""
@@ -112,7 +117,7 @@ class PartitionRound:
             uptime_ms = (self._monotonic() - self._started_at) * 1_000
             roles.absences.note_up(int(now_us / 1_000 - uptime_ms))
         if roles.leadership.is_leader and not was_leader:
-            roles.known.forget_all()
+            roles.known.start_over()
             gap = last_absence(self._connection, self.prefix)
             if gap is not None:
                 roles.absences.note_gap(*gap)
