@@ -92,10 +92,8 @@ class JobListing:
             return False
         if self._queue is None and self._task is None:
             return True
-        job = view.job
-        if job is None:
-            return False
-        return self._queue in (None, job.queue) and self._task in (None, job.task)
+        queue = view.job.queue if view.job is not None else None
+        return self._queue in (None, queue) and self._task in (None, view.task)
 
     # --- where they are -------------------------------------------------------------------------
 

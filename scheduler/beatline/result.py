@@ -31,7 +31,7 @@ from beatline.outcome import Outcome
 from beatline.settings import Duration
 from beatline.states import JobState
 from beatline.store.reading import forget_result, look
-from beatline.store.views import JobView
+from beatline.store.views import JobView, Progress
 from beatline.units import duration_ms, duration_text
 
 if TYPE_CHECKING:
@@ -197,6 +197,11 @@ class AsyncResult(Generic[R_co]):
     def info(self) -> R_co | BaseException | None:
         """As `result`: Celery's other name for it."""
         return self.result
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far the running job says it is; None where it has told nothing, or has ended."""
+        return self.view().progress
 
     @property
     def traceback(self) -> str | None:

@@ -155,3 +155,9 @@ def steps(self: Task, key: str, count: int) -> list[object]:
         if step == 2 and self.request.delivery == 1:
             os.kill(os.getpid(), signal.SIGKILL)
     return [first, self.request.delivery]
+
+
+@app.task(name="tell", bind=True)
+def tell(self: Task, current: int, total: int) -> None:
+    self.progress(current, total, "half way")
+    time.sleep(60)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from beatline import App
 from tests.processes import Command, Journal
+from tests.servers import eventually
 
 Start = Callable[..., Command]
 
@@ -30,3 +31,35 @@ def test_checkpoint_when_the_job_has_ended_then_nothing_of_it_is_left(
 
     left = redis_client.keys("*:progress") + redis_client.keys("*:checkpoints")  # type: ignore[attr-defined]
     assert left == []
+
+
+def test_progress_when_told_then_the_result_and_the_command_show_it(
+    worker: Start, sched: Start, app: App
+) -> None:
+    worker("-c", "1")
+    sent = app.send_task("tell", (3, 5))
+
+    told = eventually(lambda: sent.progress)
+    assert told is not None
+    shown = sched("jobs", "show", sent.id)
+    shown.wait()
+
+    assert (told.current, told.total, told.message) == (3, 5, "half way")
+    assert "3 of 5 (60 %), half way" in shown.output
+    assert sent.revoke(terminate=True).__class__.__name__ == "AlreadyRunning"
+    eventually(lambda: sent.state == "CANCELLED")
+    assert sent.progress is None
+
+
+def test_cancel_when_soft_then_the_body_hears_it_within_a_heartbeat(
+    worker: Start, app: App, journal: Journal
+) -> None:
+    worker("-c", "1")
+    sent = app.send_task("nap", ("n", 60), ignore_result=False)
+    journal.wait_for("start")
+
+    sent.revoke()
+
+    eventually(lambda: sent.state == "CANCELLED", timeout=5)
+    assert journal.count("end") == 0
+    assert app.send_task("add", (1, 1)).get(timeout=10) == 2

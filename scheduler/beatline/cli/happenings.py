@@ -242,7 +242,7 @@ class Happenings:
 
     def _ended_job(self, view: JobView) -> EndedJob:
         schedule, fire_ms = self._schedule_of(view.raw_id)
-        what = schedule.name if schedule else self._calls.pop(view.raw_id, "")
+        what = schedule.name if schedule else self._calls.pop(view.raw_id, "") or view.task
         try:
             outcome = view.outcome
         except UndecodableJob:

@@ -21,7 +21,7 @@ from beatline.errors import UndecodableJob
 if TYPE_CHECKING:
     from beatline.job import Job
     from beatline.outcome import Outcome
-    from beatline.store.views import JobView
+    from beatline.store.views import JobView, Progress
 
 
 def call_text(job: Job) -> str:
@@ -51,11 +51,19 @@ def print_jobs(views: Sequence[JobView]) -> None:
                 state_text(view.state),
                 view.job.queue if view.job else "-",
                 when_text(view),
-                one_line(call_text(view.job)) if view.job else view.problem or "-",
+                one_line(call_text(view.job)) if view.job else view.problem or view.task or "-",
             ]
             for view in views
         ],
     )
+
+
+def progress_text(progress: Progress) -> str:
+    """How far a job says it is: ``3 of 5 (60 %), step 3``."""
+    text = f"{progress.current:g}"
+    if progress.total:
+        text += f" of {progress.total:g} ({100 * progress.current / progress.total:.0f} %)"
+    return f"{text}, {progress.message}" if progress.message else text
 
 
 def print_job(view: JobView) -> None:
@@ -72,6 +80,10 @@ def print_job(view: JobView) -> None:
         for name in ("eta", "expires"):
             if isinstance(job.options.get(name), int):
                 facts.append((name, instant_text(job.options[name])))
+    elif view.task:
+        facts.append(("task", view.task))
+    if view.progress is not None:
+        facts.append(("progress", progress_text(view.progress)))
     if view.problem:
         facts.append(("problem", view.problem))
     if view.due_ms is not None:
@@ -121,7 +133,7 @@ def job_json(view: JobView) -> dict[str, Any]:
     found: dict[str, Any] = {
         "id": view.id,
         "state": str(view.state),
-        "task": job.task if job else None,
+        "task": view.task or None,
         "queue": job.queue if job else None,
         "priority": job.priority if job else None,
         "args": job.args if job else None,
@@ -134,6 +146,7 @@ def job_json(view: JobView) -> dict[str, Any]:
         "attempts": view.attempts,
         "cancelled": view.cancelled or None,
         "forensics": _forensics(view.forensics),
+        "progress": view.progress._asdict() if view.progress is not None else None,
     }
     outcome = _outcome(view)
     if outcome is not None:

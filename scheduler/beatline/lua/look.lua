@@ -1,7 +1,7 @@
 -- look: where each id lives, in one instant (G14). Reads only.
 -- ARGV: now, ids.
 -- REPLY: per id {state, record, result, due in ms, worker, consumer:fence, deliveries, attempts,
---   cancelled, forensics}; "" where there is none.
+--   cancelled, forensics, progress}; "" where there is none.
 -- include: prelude, record, job, place
 local function read(command, key, ...)
   local value = redis.pcall(command, P .. key, ...)
@@ -25,6 +25,6 @@ for at = 2, #ARGV do
   end
   reply[#reply + 1] = { state, record or '', result or '', due or '', worker or '', entry or '',
     read('HGET', 'deliveries', id) or '', attempts or '', read('HGET', 'cancelled', id) or '',
-    read('HGET', 'forensics', id) or '' }
+    read('HGET', 'forensics', id) or '', read('HGET', 'progress', id) or '' }
 end
 return reply

@@ -53,7 +53,7 @@ def look(connection: HeldConnection, prefix: bytes, ids: Sequence[bytes]) -> lis
 
 
 def _view(raw_id: bytes, row: Sequence[bytes]) -> JobView:
-    state, record, stored, due, worker, entry, charged, failed, cancelled, forensics = row
+    state, record, stored, due, worker, entry, charged, failed, cancelled, forensics, told = row
     consumer, _, fence = _text(entry).rpartition(":")
     return JobView(
         raw_id,
@@ -68,6 +68,7 @@ def _view(raw_id: bytes, row: Sequence[bytes]) -> JobView:
         _number(_text(failed)),
         _text(cancelled),
         _text(forensics),
+        told,
     )
 
 

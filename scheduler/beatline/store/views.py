@@ -6,11 +6,29 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
+import msgspec
+
 from beatline.errors import UndecodableJob
 from beatline.ids import id_text
 from beatline.job import Job, read_job
 from beatline.outcome import Outcome, read_outcome
 from beatline.states import JobState
+
+
+class Progress(NamedTuple):
+    """
+    What a running job last told with ``self.progress``.
+
+    Attributes:
+        current, total: How much is done, and of how much; a total of None is not known.
+        message: In the task's own words.
+        at_ms: When it told, by its worker's clock, UTC ms.
+    """
+
+    current: float
+    total: float | None
+    message: str
+    at_ms: int
 
 
 @dataclass(frozen=True)
@@ -29,6 +47,7 @@ class JobView:
         attempts: Attempts that have failed.
         cancelled: ``soft`` or ``hard`` where somebody cancelled the running job.
         forensics: JSON text of a dead letter; empty otherwise.
+        told: What the job told of its progress, as bytes; see `progress`.
     """
 
     raw_id: bytes
@@ -43,6 +62,7 @@ class JobView:
     attempts: int = 0
     cancelled: str = ""
     forensics: str = ""
+    told: bytes = field(default=b"", repr=False)
 
     @property
     def id(self) -> str:
@@ -55,6 +75,24 @@ class JobView:
         try:
             return read_job(self.raw_id, self.record) if self.record else None
         except UndecodableJob:
+            return None
+
+    @property
+    def task(self) -> str:
+        """Name of its task, from the record or the result; empty where neither tells."""
+        if self.job is not None:
+            return self.job.task
+        try:
+            return self.outcome.task if self.outcome is not None else ""
+        except UndecodableJob:
+            return ""
+
+    @cached_property
+    def progress(self) -> Progress | None:
+        """How far it says it is; None where it has told nothing."""
+        try:
+            return Progress(*msgspec.msgpack.decode(self.told)) if self.told else None
+        except (msgspec.MsgspecError, TypeError, UnicodeDecodeError):
             return None
 
     @property
