@@ -24,7 +24,7 @@ from beatline.store.schedule_reading import read_ledger
 from beatline.store.scheduling import StoredSchedule
 from beatline.triggers import build_timetable
 from beatline.wire.connection import Endpoint, HeldConnection
-from beatline.wire.scripts import Script
+from beatline.wire.scripts import Script, all_scripts
 
 #: Where the stage's clock starts: 2026-01-05 00:00:00 UTC, a Monday, in ms.
 MONDAY_MS = 1_767_571_200_000
@@ -60,6 +60,8 @@ class Stage:
         self.books = ScheduleBooks(
             self.connection, self.settings.namespace, self.settings.partitions
         )
+        for one in all_scripts():
+            self.connection.call("SCRIPT", "LOAD", one.source)
         self.now_ms = 0
         self.set_clock(MONDAY_MS)
 
