@@ -26,6 +26,7 @@ class Measured:
         value: None where it is not offered or has failed; ``note`` says why.
         details: What else the cell saw.
         calibration: The machine's speed right before.
+        loop_ms: The slower of the calibration loops before and after.
         acks: Whether the contender acknowledges.
         note: Why there is no value.
     """
@@ -37,6 +38,7 @@ class Measured:
     value: float | None
     details: dict[str, Any] = field(default_factory=dict)
     calibration: Calibration | None = None
+    loop_ms: float = 0.0
     acks: bool = True
     note: str = ""
 
@@ -71,17 +73,18 @@ def _measure(lab: Lab, cell: Cell, contender: Contender, turn: int) -> Measured:
         note = f"not offered: {reason}"
     except Failed as failure:
         note = f"failed: {failure}"
+    loop_ms = max(calibration.loop_ms, calibrate(lab.server.client).loop_ms)
     return Measured(cell.name, contender.name, contender.form, turn, value, details,
-                    calibration, contender.acks, note)  # fmt: skip
+                    calibration, loop_ms, contender.acks, note)  # fmt: skip
 
 
 def _line(measured: Measured) -> str:
     label = f"{measured.name} ({measured.form})"
     value = "-" if measured.value is None else f"{measured.value:,.2f}"
     extras = "  ".join(f"{key}={_short(one)}" for key, one in measured.details.items())
-    loop = measured.calibration.loop_ms if measured.calibration else 0
     note = measured.note.splitlines()[0][:120] if measured.note else ""
-    return f"  {measured.round + 1}  {label:<22}{value:>12}  loop={loop:.1f}ms  {extras}{note}"
+    head = f"  {measured.round + 1}  {label:<22}{value:>12}  loop={measured.loop_ms:.1f}ms"
+    return f"{head}  {extras}{note}"
 
 
 def _short(value: Any) -> str:

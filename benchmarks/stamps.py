@@ -1,10 +1,10 @@
 """
 Start times of jobs, written by the jobs themselves without a system call per job.
 
-Each process that runs jobs maps a file of its own and appends 16 bytes per job: when it started
-(wall clock, ns) and the number that it was called with. Writing one costs about 0.3 µs, the same
-for every contender. This module is imported by peers too, in their environments, and needs the
-standard library only.
+Each process that runs jobs maps a file of its own and appends 16 bytes per job: the
+number that it was called with, and when it started (wall clock, ns). Writing one costs about
+0.3 µs, the same for every contender. This module is imported by peers too, in their
+environments, and needs the standard library only.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def _open_file() -> None:
 
     def mark_here(number: int) -> None:
         # The order of `next` makes this safe for threads, too.
-        pack_into(target, size * next(turn), now(), number)
+        # The instant is written last: a reader that sees it sees the number too.
+        pack_into(target, size * next(turn), number, now())
 
     global _mark  # noqa: PLW0603 - one file per process is this module's point
     _mark = mark_here
@@ -120,7 +121,9 @@ class StampReader:
         while True:
             chunk = os.pread(descriptor, 4096 * _RECORD.size, position)
             whole = chunk[: len(chunk) - len(chunk) % _RECORD.size]
-            fresh = [Stamp(*record) for record in _RECORD.iter_unpack(whole) if record[0]]
+            # Up to the first gap: of two threads the second may have written before the first.
+            written = itertools.takewhile(lambda record: record[1], _RECORD.iter_unpack(whole))
+            fresh = [Stamp(at, number) for number, at in written]
             self._stamps += fresh
             position += len(fresh) * _RECORD.size
             if len(fresh) * _RECORD.size < 4096 * _RECORD.size:

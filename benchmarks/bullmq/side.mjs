@@ -31,8 +31,8 @@ function work() {
   };
   setInterval(flush, 20);
   new Worker('bench', async (job) => {
-    chunk.writeBigInt64LE(wallNs(), used);
-    chunk.writeBigInt64LE(BigInt(job.data.number), used + 8);
+    chunk.writeBigInt64LE(BigInt(job.data.number), used);
+    chunk.writeBigInt64LE(wallNs(), used + 8);
     used += 16;
     if (used === chunk.length) flush();
     return stored ? Number(job.data.number) : undefined;
