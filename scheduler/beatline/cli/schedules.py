@@ -22,6 +22,7 @@ from beatline.cli.output import (
     print_table,
     span_text,
 )
+from beatline.cli.schedules_import import import_
 from beatline.cli.wanted import Wanted, json_option, place_options
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 @click.group(cls=SubcommandGroup)
 def command() -> None:
     """Check, preview, plan, apply and list schedules: what fires when, and why not."""
+
+
+command.add_command(import_)
 
 
 def _examined(wanted: Wanted, paths: Iterable[str]) -> Declared:
