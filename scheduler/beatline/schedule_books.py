@@ -63,10 +63,7 @@ class ScheduleBooks:
         """Those of the names under which there is no schedule."""
         absent: list[str] = []
         for where, group in self._by_prefix(names).items():
-            for first in range(0, len(group), scheduling.PAGE):
-                page = group[first : first + scheduling.PAGE]
-                found = self.connection.call("HMGET", where + b"schedules", *page)
-                absent += [name for name, value in zip(page, found, strict=True) if value is None]
+            absent += schedule_reading.missing(self.connection, where, group)
         return absent
 
     def now_ms(self) -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from beatline.wire.connection import HeldConnection, pack_script
 from beatline.wire.scripts import script
+
+#: Later than every instant, ms: what a float holds exactly.
+_FURTHEST: Final = 2.0**53
 
 
 class Promoted(NamedTuple):
@@ -47,7 +50,12 @@ def read_promoted(reply: Any) -> Promoted:
     """
     moved, head, now_us, due = reply
     schedules = [
-        (due[at].decode("utf-8", "surrogateescape"), int(float(due[at + 1])))
+        (due[at].decode("utf-8", "surrogateescape"), _instant(due[at + 1]))
         for at in range(0, len(due), 2)
     ]
-    return Promoted(int(moved), int(float(head)) if head else None, int(now_us), schedules)
+    return Promoted(int(moved), _instant(head) if head else None, int(now_us), schedules)
+
+
+def _instant(score: bytes) -> int:
+    """The instant of a score, ms; garbage may have put infinite ones there."""
+    return int(max(-_FURTHEST, min(float(score), _FURTHEST)))

@@ -13,7 +13,7 @@ import hiredis
 from redis.exceptions import ResponseError
 
 from beatline.store.scheduling import PAGE, StoredSchedule
-from beatline.wire.connection import HeldConnection
+from beatline.wire.connection import Argument, HeldConnection
 from beatline.wire.scripts import Script
 
 #: hiredis's own stub knows commands of one word only.
@@ -24,11 +24,23 @@ def names(connection: HeldConnection, prefix: bytes) -> Iterator[list[str]]:
     """The names of all schedules of a partition, page by page; a name may come twice."""
     cursor = b"0"
     while True:
-        cursor, found = connection.call("HSCAN", prefix + b"schedules", cursor, "COUNT", PAGE)
+        step = (prefix + b"schedules", cursor, "COUNT", PAGE)
+        cursor, found = _unless_wrong_type(connection, (b"0", []), "HSCAN", *step)
         if found:
-            yield [_text(name) for name in found[::2]]
+            yield [name.decode("utf-8", "surrogateescape") for name in found[::2]]
         if cursor == b"0":
             return
+
+
+def missing(connection: HeldConnection, prefix: bytes, wanted: Sequence[str]) -> list[str]:
+    """Those of the names under which there is no schedule."""
+    absent: list[str] = []
+    for first in range(0, len(wanted), PAGE):
+        page = wanted[first : first + PAGE]
+        call: list[Argument] = ["HMGET", prefix + b"schedules", *page]
+        found = _unless_wrong_type(connection, [None] * len(page), *call)
+        absent += [name for name, value in zip(page, found, strict=True) if value is None]
+    return absent
 
 
 def read_many(
@@ -65,13 +77,13 @@ def read_ledger(
 ) -> list[bytes]:
     """The last events of a schedule's ledger, oldest first; `beatline.ledger` reads them."""
     key = prefix + b"ledger:" + name.encode()
-    events_read: list[bytes] = connection.call("LRANGE", key, -events, -1)
+    events_read: list[bytes] = _unless_wrong_type(connection, [], "LRANGE", key, -events, -1)
     return events_read
 
 
 def last_absence(connection: HeldConnection, prefix: bytes) -> tuple[int, int] | None:
     """The last stretch of time in which no beat ticked the watch, from and until ms, or None."""
-    for entry in connection.call("LRANGE", prefix + b"absences", -1, -1):
+    for entry in _unless_wrong_type(connection, [], "LRANGE", prefix + b"absences", -1, -1):
         begin, _, end = entry.partition(b" ")
         from_ms, until_ms = _number(begin), _number(end)
         if from_ms is not None and until_ms is not None:
@@ -85,6 +97,16 @@ def server_time_us(connection: HeldConnection) -> int:
         return Script.injected_now_us
     seconds, rest = connection.call("TIME")
     return int(seconds) * 1_000_000 + int(rest)
+
+
+def _unless_wrong_type(connection: HeldConnection, otherwise: Any, *command: Argument) -> Any:
+    """A command's reply, or something else where garbage lies under our key's name."""
+    try:
+        return connection.call(*command)
+    except ResponseError as error:
+        if str(error).startswith("WRONGTYPE"):
+            return otherwise
+        raise
 
 
 #: Fields of ``sched:<name>`` that are no counters.
