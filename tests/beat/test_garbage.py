@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from beatline.keys import KEYS
+from beatline.schedule import Overlap
 from tests.beat.stage import HOUR_MS, MONDAY_MS, Stage, every
 
 #: A name for each pattern that this schedule's life touches.
@@ -75,3 +76,16 @@ def test_beat_when_garbage_is_on_the_timeline_then_sets_it_aside_and_goes_on(
     assert [(10.0, "fired"), (20.0, "fired")] == stage.fates("tick")
     left = stage.connection.call("ZRANGE", stage.prefix + b"timeline", 0, -1)
     assert [b"stick", b"splus"] == left
+
+
+def test_beat_when_garbage_stands_for_an_earlier_job_then_it_is_not_in_the_way(
+    stage: Stage,
+) -> None:
+    stage.declare(every("tick", overlap=Overlap.SKIP))
+    beat = stage.beat()
+    stage.connection.call("HSET", stage.prefix + b"jobs", b"garbage", b"\x01garbage")
+    stage.connection.call("SADD", stage.prefix + b"open:tick", b"garbage")
+
+    stage.play(beat, 10_000)
+
+    assert [(10.0, "fired")] == stage.fates("tick")

@@ -5,7 +5,7 @@
 --   5 arguments: "fire", nominal, id, record, "caught_up" or "";
 --             or "missed", first nominal, last nominal, reason, count.
 -- REPLY: {"OK", fired, skipped} | {"STALE"|"PAUSED"|"ABSENT"|"EARLY", revision, next, due}
--- include: prelude, record, job, counting, quarantine, marks
+-- include: prelude, numbers, record, job, counting, quarantine, marks
 -- defer: watched, fence, queues, handing
 -- include: make_ready, tombs, ledger
 local name, overlap, next_due = ARGV[2], ARGV[7], tonumber(ARGV[6])
@@ -15,7 +15,7 @@ local revision, expected, due = stored[1], stored[2], stored[3]
 local refusal = not revision and 'ABSENT'
   or (stored[4] or '') ~= '' and 'PAUSED'
   or (revision ~= ARGV[3] or expected ~= ARGV[4]) and 'STALE'
-  or ARGV[8] and (tonumber(due or '') or 0) > now_ms and 'EARLY'
+  or ARGV[8] and (whole(due) or 0) > now_ms and 'EARLY'
 if refusal then
   if refusal == 'ABSENT' or refusal == 'PAUSED' then
     safely('ZREM', P .. 'timeline', member)
@@ -29,11 +29,11 @@ end
 -- The first write, which OOM denies: a refused fire leaves the schedule where it was (R24).
 call('HSET', key, 'next', ARGV[5], 'due', ARGV[6])
 
--- An id in `open` whose job has gone (flushed, garbage) is no job in the way.
+-- An id in `open` whose job has gone (flushed), or is none (garbage), is no job in the way.
 local function in_the_way()
   for _ = 1, 100 do
     local id = safely('SRANDMEMBER', open)
-    if not id or safely('HEXISTS', P .. 'jobs', id) == 1 then
+    if not id or read_record(safely('HGET', P .. 'jobs', id), id) then
       return id
     end
     call('SREM', open, id)
