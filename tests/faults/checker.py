@@ -6,7 +6,8 @@ occurrence of a schedule, is a target: exactly one completed run. A run that beg
 a fault, and began again, is a redelivery and no double. Three things are counted apart, because
 no queue can do otherwise: a run whose process was killed in the moments between the end of its
 body and the answer that says so (``unsettled``), one whose process was stopped in its body and
-came back after its lease (``resumed``), and what Redis itself lost with its tail (``tail``).
+came back after its lease (``resumed``), one that ended while its worker was cut off for longer
+than its lease (``cut_off``), and what Redis itself lost with its tail (``tail``).
 """
 
 from __future__ import annotations
@@ -58,11 +59,13 @@ class Circumstances:
     Attributes:
         deaths: Pid -> when the suite killed it.
         stops: Pid -> spans in which the suite had stopped it.
+        cuts: Pid -> spans in which it was cut off from Redis beyond its lease.
         tails: Spans whose writes Redis may have lost (R27).
     """
 
     deaths: Mapping[int, int] = field(default_factory=dict)
     stops: Mapping[int, Sequence[Span]] = field(default_factory=dict)
+    cuts: Mapping[int, Sequence[Span]] = field(default_factory=dict)
     tails: Sequence[Span] = ()
 
 
@@ -76,7 +79,7 @@ class Verdict:
         lost: Targets without a completed run.
         doubled: Completed more than once, or bodies that overlapped, without excuse.
         uncalled: Runs of what was refused, or of what nobody asked for.
-        unsettled, resumed, tail: Excused, see above.
+        unsettled, resumed, cut_off, tail: Excused, see above.
         redelivered: Jobs that began more than once (failed attempts are not counted).
         unsure: Calls whose outcome the client never learned.
         slowest_call_s: Longest that a client's call took until it returned or raised.
@@ -88,6 +91,7 @@ class Verdict:
     uncalled: list[str] = field(default_factory=list)
     unsettled: list[str] = field(default_factory=list)
     resumed: list[str] = field(default_factory=list)
+    cut_off: list[str] = field(default_factory=list)
     tail: list[str] = field(default_factory=list)
     redelivered: int = 0
     unsure: int = 0
@@ -99,7 +103,8 @@ class Verdict:
         counted = {
             "redelivered": self.redelivered,
             "killed between end and settle": len(self.unsettled),
-            "resumed after the lease": len(self.resumed),
+            "stopped in the body beyond the lease": len(self.resumed),
+            "ended while cut off beyond the lease": len(self.cut_off),
             "in Redis's lost tail": len(self.tail),
             "unsure calls": self.unsure,
         }
@@ -193,6 +198,8 @@ def _judge_runs(key: str, runs: Sequence[Run], known: Circumstances, verdict: Ve
             verdict.tail.append(key)
         elif _was_stopped_in(run, known):
             verdict.resumed.append(key)
+        elif _is_within(run.ended_ns, known.cuts.get(run.pid, ())):
+            verdict.cut_off.append(key)
         else:
             verdict.doubled.append(key)
     for first, second in pairwise(runs):
@@ -204,6 +211,8 @@ def _judge_runs(key: str, runs: Sequence[Run], known: Circumstances, verdict: Ve
                 verdict.resumed.append(key)
         elif _is_within(first.started_ns, known.tails):
             verdict.tail.append(key)
+        elif _is_within(second.started_ns, known.cuts.get(first.pid, ())):
+            verdict.cut_off.append(key)
         else:
             verdict.doubled.append(key)
 
@@ -215,8 +224,8 @@ def _died_unsettled(run: Run, known: Circumstances) -> bool:
 
 
 def _was_stopped_in(run: Run, known: Circumstances) -> bool:
-    """Whether its process was stopped by the suite while the body was under way."""
-    until_ns = run.ended_ns or run.seen_ns
+    """Whether its process was stopped by the suite in the body, or right after it."""
+    until_ns = (run.ended_ns or run.seen_ns) + UNSETTLED_MS * 1e6
     return any(run.started_ns <= stop_ns <= until_ns for stop_ns, _ in known.stops.get(run.pid, ()))
 
 

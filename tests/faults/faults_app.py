@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import re
 import resource
@@ -67,15 +68,28 @@ def tick(schedule: str) -> None:
 
 
 @app.task(name="hold_gil", ignore_result=True)
-def hold_gil(key: str, how: str, size: int) -> None:
-    """Holds the GIL in a single call of C code."""
+def hold_gil(key: str, how: str, seconds: float) -> None:
+    """Holds the GIL in single calls of C code, each as long as two leases and more."""
     fence = _fence()
     write("start", key, fence)
-    if how == "sum":
-        sum(range(size))
-    else:
-        re.match(r"(a+)+$", "a" * size + "b")
+    ends = time.monotonic() + seconds
+    size = 20_000_000 if how == "sum" else 22
+    while time.monotonic() < ends:
+        begun = time.monotonic()
+        if how == "sum":
+            sum(range(size))
+        else:
+            re.match(r"(a+)+$", "a" * size + "b")
+        # The next call takes all that is left, as measured by this one.
+        took = max(time.monotonic() - begun, 1e-3)
+        left = max(ends - time.monotonic(), 0.05)
+        size = int(size * left / took) + 1 if how == "sum" else size + _doublings(left / took)
     write("end", key, fence)
+
+
+def _doublings(ratio: float) -> int:
+    """How many letters more make the backtracking take so many times as long."""
+    return max(round(math.log2(ratio)), 0) if ratio > 1 else 0
 
 
 @app.task(name="poison", ignore_result=True)

@@ -23,10 +23,11 @@ class Event:
     One line.
 
     Attributes:
-        what: ``start``, ``step``, ``end`` and ``fail`` of a body; ``acked``, ``unsure`` and
-            ``refused`` of a client's call.
+        what: ``start``, ``step``, ``end`` and ``fail`` of a body; ``planned``, ``acked``,
+            ``uncertain``, ``unsure`` and ``refused`` of a client's call.
         key: The job, by a name of the suite's own.
-        fence: Token of the delivery; for a client's call how long it took, µs.
+        fence: Token of the delivery; for a client's call how long it took, µs; for ``planned`` its
+            countdown, ms.
         pid: Who wrote it.
         at_ns: When.
     """

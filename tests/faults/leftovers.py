@@ -1,11 +1,11 @@
-"""What must not remain in Redis when all work is done: jobs, and keys that nobody accounts for."""
+"""What Redis says at a scenario's end: what must not remain there, and what became of a target."""
 
 from __future__ import annotations
 
 import fnmatch
 from collections.abc import Collection, Iterator
 
-from beatline.keys import KEYS
+from beatline.keys import KEYS, prefix
 from tests.servers import RedisProcess
 
 #: Keys that belong to jobs on their way and to living workers; none may remain.
@@ -46,3 +46,14 @@ def _found(server: RedisProcess, allowed: tuple[str, ...]) -> Iterator[str]:
 
 def _lifetime(name: str) -> str:
     return next(kind.lifetime for kind in KEYS if fnmatch.fnmatchcase(name, kind.pattern))
+
+
+def ledger_of(server: RedisProcess, occurrences: Collection[str]) -> list[str]:
+    """What the ledger says of these occurrences, each named ``<schedule>@<fire time in ms>``."""
+    found = []
+    with server.client() as client:
+        for key in occurrences:
+            name, _, nominal = key.partition("@")
+            events = client.lrange(prefix("sched", 0) + f"ledger:{name}".encode(), 0, -1)
+            found += [f"{key}: {event!r}" for event in events if nominal.encode() in event]
+    return found

@@ -4,7 +4,8 @@ The load: a client process that sends jobs at a steady rate and notes what it wa
 What it notes is what the checker holds the system to. ``acked``: the call returned, so the job has
 to be completed once. ``refused``: an error that promises that nothing was sent, so it must never
 run. ``unsure``: nobody knows; it may have been completed once or not at all. An `Uncertain` call
-is repeated, as its remedy says, until it is answered.
+is repeated, as its remedy says, until it is answered. ``planned`` comes before a call with a
+countdown: it must not start earlier.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from beatline import App
 from beatline.errors import NotSent, RedisUnavailable, Uncertain
 from tests.faults.journal import write
 
-#: Shares of jobs that wait for an instant, and that fail once.
-_ETA, _STUMBLES = 0.15, 0.05
+#: Share of jobs that fail once.
+_STUMBLES = 0.05
+#: Share of jobs that take much longer than the others, and how long, seconds.
+_LONG, _LONG_S = 0.01, (0.15, 0.5)
 #: How long an unsure call is repeated, seconds.
 _PATIENCE_S = 60.0
 
@@ -40,6 +43,7 @@ class Load:
         self._seconds: float = options.seconds
         self._random = random.Random(options.seed)
         self._range_s = (options.shortest_ms / 1000, options.longest_ms / 1000)
+        self._eta_share: float = options.eta_share
         self._own_ids: bool = options.own_ids
         self._stop = threading.Event()
         signal.signal(signal.SIGTERM, lambda *_: self._stop.set())
@@ -59,8 +63,12 @@ class Load:
 
     def _send(self, key: str) -> None:
         task = "stumble" if self._random.random() < _STUMBLES else "work"
-        countdown = self._random.uniform(0.05, 1.0) if self._random.random() < _ETA else None
-        length_s = round(self._random.uniform(*self._range_s), 4)
+        is_later = self._random.random() < self._eta_share
+        countdown = self._random.randint(50, 1000) / 1000 if is_later else None
+        is_long = self._random.random() < _LONG
+        length_s = round(self._random.uniform(*(_LONG_S if is_long else self._range_s)), 4)
+        if countdown:
+            write("planned", key, round(countdown * 1000))
         begun = time.monotonic_ns()
         own_id = key if self._own_ids else None
         lost = None
@@ -103,6 +111,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--shortest-ms", type=float, default=5.0)
     parser.add_argument("--longest-ms", type=float, default=20.0)
+    parser.add_argument("--eta-share", type=float, default=0.15)
     parser.add_argument("--own-ids", action="store_true")
     Load(parser.parse_args()).run()
 

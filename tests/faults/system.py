@@ -22,7 +22,7 @@ from pathlib import Path
 from beatline import App
 from tests.faults.checker import Circumstances, Run, Span, Verdict, check, runs_of
 from tests.faults.journal import WHERE, Event, Journal
-from tests.faults.leftovers import leftovers
+from tests.faults.leftovers import leftovers, ledger_of
 from tests.faults.report import Row
 from tests.processes import Command, descendants
 from tests.servers import RedisProcess, eventually
@@ -38,6 +38,8 @@ CHILD_LIMIT_S = 2.0
 MACHINE_LIMIT_S = LEASE_S + 2.0
 #: Work flows again after an outage (G11), and after a connection that was half open.
 OUTAGE_LIMIT_S, HALF_OPEN_LIMIT_S = 10.0, 30.0
+#: A call of a client returns or raises within 5 s (G1); what is over is this machine's load.
+CALL_LIMIT_S = 5.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class System:
         self.env = {
             "BEATLINE_REDIS_URL": server.tcp_url,
             "BEATLINE_LEASE": f"{LEASE_S:g}s",
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
             WHERE: str(self.journal.path),
         }
         self.app = App("observer", redis=server.url)
@@ -85,6 +87,7 @@ class System:
         self.beats: list[Command] = []
         self.deaths: dict[int, int] = {}
         self.stops: dict[int, list[Span]] = {}
+        self.cuts: dict[int, list[Span]] = {}
         self.tails: list[Span] = []
         self.outages: list[Outage] = []
         self.ended_otherwise: set[str] = set()
@@ -157,6 +160,12 @@ class System:
         line = f"{what} {key} 0 {os.getpid()} {time.monotonic_ns()}\n"
         with self.journal.path.open("a") as journal:
             journal.write(line)
+
+    def use(self, server: RedisProcess) -> None:
+        """Look at another server from now on: it has taken over."""
+        self.app.close()
+        self.server = server
+        self.app = App("observer", redis=server.url)
 
     # --- faults ---------------------------------------------------------------------------------
 
@@ -242,6 +251,7 @@ class System:
         targets: Collection[str] = (),
         grid_prefixes: Sequence[str] = (),
         leaves: Collection[str] = (),
+        is_tidy: bool = True,
     ) -> Verdict:
         """
         Wait until all work is done, and hold the scenario to its promises.
@@ -250,36 +260,57 @@ class System:
             timeout: Seconds that the work may take from now on.
             targets, grid_prefixes: As for `check`.
             leaves: Keys, or beginnings of keys, that may remain in Redis.
+            is_tidy: Whether nothing else may remain.
         """
+        self._await_flow()
         self.stop_load()
         deadline = time.monotonic() + timeout
         while True:
             verdict = self._check(targets, grid_prefixes)
-            is_done = not verdict.lost and self.app.queues.depth() == 0
-            if is_done or time.monotonic() > deadline:
+            is_done = not verdict.lost and (not is_tidy or self.app.queues.depth() == 0)
+            ended = [one for one in (*self.workers, *self.beats) if one.process.poll() is not None]
+            if is_done or ended or time.monotonic() > deadline:
                 break
             time.sleep(0.2)
         events = self.journal.events()
         verdict = self._check(targets, grid_prefixes)
         row = self.row
-        row.jobs, row.lost, row.doubled = verdict.jobs, len(verdict.lost), len(verdict.doubled)
+        row.jobs += verdict.jobs
+        row.lost += len(verdict.lost)
+        row.doubled += len(verdict.doubled)
         row.remarks += verdict.remarks
         problems = [*self._judge_recovery(events), *_end(self.workers)]
         # The beats go last: what killed workers leave behind is theirs to clear away.
-        problems += self._await_cleared(leaves)
+        problems += self._await_cleared(leaves) if is_tidy else []
         problems += _end(self.beats)
-        assert not verdict.lost, f"lost: {verdict.lost[:10]} of {len(verdict.lost)}"
-        assert not verdict.doubled, f"doubled: {verdict.doubled[:10]} of {len(verdict.doubled)}"
-        assert not verdict.uncalled, f"nobody asked for {verdict.uncalled[:10]}"
-        assert verdict.slowest_call_s < 5.5, f"a call took {verdict.slowest_call_s} s"
+        if verdict.lost:
+            problems.append(f"lost: {verdict.lost[:10]} of {len(verdict.lost)}")
+            problems += ledger_of(self.server, verdict.lost[:3])
+        if verdict.doubled:
+            problems.append(self._story_of(verdict.doubled, events))
+        if verdict.uncalled:
+            problems.append(f"nobody asked for {verdict.uncalled[:10]}")
+        if verdict.slowest_call_s > CALL_LIMIT_S:
+            problems.append(f"a call took {verdict.slowest_call_s} s")
         assert not problems, "\n".join(problems)
         row.outcome = "held"
         return verdict
 
+    def _await_flow(self) -> None:
+        """While clients still send: wait until work flows again after the last outage."""
+        if not self.outages or not self._loads:
+            return
+        last = self.outages[-1]
+        deadline = last.end_ns / 1e9 + last.limit_s + 2
+        while time.monotonic() < deadline:
+            if any(event.at_ns > last.end_ns for event in self.journal.of("start")):
+                return
+            time.sleep(0.1)
+
     def _check(self, targets: Collection[str], grid_prefixes: Sequence[str]) -> Verdict:
         return check(
             self.journal.events(),
-            Circumstances(self.deaths, self.stops, self.tails),
+            Circumstances(self.deaths, self.stops, self.cuts, self.tails),
             targets=targets,
             ended_otherwise=self.ended_otherwise,
             grid_prefixes=grid_prefixes,
@@ -291,8 +322,9 @@ class System:
         times = [*self._after_kills(runs), *self._after_outages(runs)]
         if times:
             # The row shows the time that came nearest to its limit.
-            worst = max(times, key=lambda pair: pair[0] / pair[1])
-            self.row.recovery_s, self.row.limit_s = round(worst[0], 2), worst[1]
+            took_s, limit_s = max(times, key=lambda pair: pair[0] / pair[1])
+            if (self.row.recovery_s or 0) <= took_s:
+                self.row.recovery_s, self.row.limit_s = round(took_s, 2), limit_s
         return [f"took {took:.1f} s, at most {limit:g} s" for took, limit in times if took > limit]
 
     def _after_kills(self, runs: Sequence[Run]) -> Iterator[tuple[float, float]]:
@@ -315,6 +347,21 @@ class System:
                 yield float("inf"), outage.limit_s
             else:
                 yield (after - outage.end_ns) / 1e9, outage.limit_s
+
+    def _story_of(self, keys: Sequence[str], events: Sequence[Event]) -> str:
+        """All that is known of some of these jobs, with the processes that ran them."""
+        lines = [f"{len(keys)} doubled; deaths: {self.deaths}, stops: {self.stops}"]
+        for key in keys[:5]:
+            mine = [event for event in events if event.key == key]
+            pids = {event.pid for event in mine if event.what == "start"}
+            first, last = mine[0].at_ns - 10**8, mine[-1].at_ns + 10**8
+            lines.append(f"-- {key}, and what else ran in {pids}")
+            lines += [
+                f"{event.at_ns / 1e9:.4f} {event.what} {event.key} {event.fence} pid {event.pid}"
+                for event in events
+                if event.key == key or (event.pid in pids and first < event.at_ns < last)
+            ][:60]
+        return "\n".join(lines)
 
     def _await_cleared(self, leaves: Collection[str]) -> list[str]:
         deadline = time.monotonic() + 2 * LEASE_S + 6

@@ -1,0 +1,55 @@
+"""Beats that are killed while schedules are due every second."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from beatline.keys import prefix
+from tests.faults.chances import lasting
+from tests.faults.occurrences import write_schedules
+from tests.faults.system import System
+from tests.faults.timing import assert_on_time
+from tests.processes import Command
+from tests.servers import eventually
+
+pytestmark = pytest.mark.faults
+
+Make = Callable[..., System]
+
+
+def test_kill_9_of_leading_beats_with_100_schedules_every_1_to_2_s(system: Make) -> None:
+    one = system()
+    plan = write_schedules(one.folder, 100, seconds=lasting(50, 20))
+    for _ in range(3):
+        one.beat("--schedules", str(plan.path))
+    one.worker("-c", "2")
+    targets = plan.await_applied(one.server)
+    kills = 0
+
+    while not plan.is_over():
+        leader = leading(one)
+        one.kill_command(leader)
+        kills += 1
+        one.beat("--schedules", str(plan.path))
+        time.sleep(one.chances.uniform(0.2, 2.0))
+
+    one.row.remarks.append(f"{kills} leaders killed")
+    one.settle(targets=targets, grid_prefixes=plan.prefixes)
+    assert_on_time(one, 5.0)
+
+
+def leading(one: System) -> Command:
+    """The beat that leads; its pid is part of its id."""
+
+    def find() -> Command | None:
+        with one.server.client() as client:
+            name = client.hget(prefix("sched", 0) + b"leader", "beat") or b""
+        pids = {str(command.pid): command for command in one.beats}
+        return pids.get(name.decode().split(":")[1] if b":" in name else "")
+
+    found = eventually(find, 10, what="a beat that leads")
+    assert found is not None
+    return found

@@ -1,0 +1,71 @@
+"""What a Redis does to its clients: forgets scripts, ends connections, runs out of memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults.chances import lasting
+from tests.faults.system import System
+from tests.servers import eventually
+
+pytestmark = pytest.mark.faults
+
+Make = Callable[..., System]
+
+
+def test_script_flush_under_load(system: Make) -> None:
+    one = loaded(system())
+
+    for _ in range(round(lasting(20, 8))):
+        with one.outage(), one.server.client() as client:
+            client.script_flush()
+        one.await_completed(30)
+
+    assert one.settle().redelivered == 0
+
+
+def test_client_kill_under_load(system: Make) -> None:
+    one = loaded(system())
+
+    for _ in range(round(lasting(20, 8))):
+        with one.outage(), one.server.client() as client:
+            client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        one.await_completed(30)
+
+    assert one.settle().redelivered == 0
+
+
+def test_maxmemory_reached_and_raised(system: Make) -> None:
+    one = loaded(system())
+
+    for _ in range(round(lasting(3, 1))):
+        one.await_completed(50)
+        refused = one.journal.count("refused")
+        with one.outage(), one.server.client() as client:
+            client.config_set("maxmemory", 1_000_000)
+            await_refusals(one, refused + 20)
+            time.sleep(3)
+            client.config_set("maxmemory", 0)
+
+    verdict = one.settle()
+    one.row.remarks.append(f"{one.journal.count('refused')} calls refused")
+    assert verdict.redelivered == 0
+    assert verdict.unsure == 0
+
+
+def await_refusals(one: System, count: int) -> None:
+    """Wait until clients have been refused so often in all."""
+    eventually(lambda: one.journal.count("refused") > count, 30, every=0.1, what="refusals")
+
+
+def loaded(one: System) -> System:
+    """Two beats, a worker and a load."""
+    one.beat()
+    one.beat()
+    one.worker("-c", "2")
+    one.load(rate=100)
+    one.await_completed(50)
+    return one
