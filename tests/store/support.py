@@ -59,24 +59,27 @@ class ManualClock:
 
 def dump(client: redis.Redis, key_prefix: bytes) -> State:
     """Every key of a partition, without the prefix, as plain values; TTLs are left out."""
-    readers: dict[Any, Any] = {
-        b"string": client.get,
-        b"hash": client.hgetall,
-        b"list": lambda key: client.lrange(key, 0, -1),
-        b"set": client.smembers,
-        b"zset": lambda key: _scores(client.zrange(key, 0, -1, withscores=True)),
-    }
+    keys: list[Any] = sorted(client.scan_iter(match=key_prefix + b"*", count=1000))
+    with client.pipeline(transaction=False) as pipeline:
+        for key in keys:
+            pipeline.type(key)
+        kinds = pipeline.execute()
+        readers: dict[Any, Any] = {
+            b"string": pipeline.get,
+            b"hash": pipeline.hgetall,
+            b"list": lambda key: pipeline.lrange(key, 0, -1),
+            b"set": pipeline.smembers,
+            b"zset": lambda key: pipeline.zrange(key, 0, -1, withscores=True),
+        }
+        live = [(key, kind) for key, kind in zip(keys, kinds, strict=True) if kind != b"none"]
+        for key, kind in live:
+            readers[kind](key)
+        values = pipeline.execute()
     found: State = {}
-    for key in sorted(client.scan_iter(match=key_prefix + b"*", count=1000)):
+    for (key, kind), value in zip(live, values, strict=True):
         name = bytes(key).removeprefix(key_prefix).decode("utf-8", "backslashreplace")
-        kind: Any = client.type(key)
-        if kind != b"none":  # expired since
-            found[name] = readers[kind](key)
+        found[name] = dict(value) if kind == b"zset" else value
     return found
-
-
-def _scores(pairs: Any) -> dict[bytes, float]:
-    return dict(pairs)
 
 
 def changed(before: State, after: State) -> State:

@@ -257,13 +257,37 @@ def test_look_when_asked_then_each_state_is_the_place_where_the_id_lives(
     now_ms, record = partition.clock.now_ms, make_record()
     entry = b"c:%d" % held.fence
     assert rows == {
-        "S": [b"SCHEDULED", record, b"", b"%d" % (now_ms + 5000), b"", b"", b"", b"", b"", b""],
-        "R": [b"RETRYING", record, b"", b"%d" % (now_ms + 6000), b"", b"", b"", b"2", b"", b""],
-        "Q": [b"QUEUED", record, b"", b"", b"", b"", b"1", b"", b"", b""],
-        "H": [b"RUNNING", record, b"", b"", b"w", entry, b"", b"", b"soft", b""],
-        "D": [b"DEAD", record, b"DEAD\nwhy", b"", b"", b"", b"", b"", b"", b"why"],
-        "E": [b"CANCELLED", b"", b"CANCELLED\n", b"", b"", b"", b"", b"", b"", b""],
-        "U": [b"UNKNOWN", b"", b"", b"", b"", b"", b"", b"", b"", b""],
+        "S": [
+            b"SCHEDULED",
+            record,
+            b"",
+            b"%d" % (now_ms + 5000),
+            b"",
+            b"",
+            b"",
+            b"",
+            b"",
+            b"",
+            b"",
+        ],
+        "R": [
+            b"RETRYING",
+            record,
+            b"",
+            b"%d" % (now_ms + 6000),
+            b"",
+            b"",
+            b"",
+            b"2",
+            b"",
+            b"",
+            b"",
+        ],
+        "Q": [b"QUEUED", record, b"", b"", b"", b"", b"1", b"", b"", b"", b""],
+        "H": [b"RUNNING", record, b"", b"", b"w", entry, b"", b"", b"soft", b"", b""],
+        "D": [b"DEAD", record, b"DEAD\nwhy", b"", b"", b"", b"", b"", b"", b"why", b""],
+        "E": [b"CANCELLED", b"", b"CANCELLED\n", b"", b"", b"", b"", b"", b"", b"", b""],
+        "U": [b"UNKNOWN", b"", b"", b"", b"", b"", b"", b"", b"", b"", b""],
     }
     assert partition.dump() == before
 

@@ -14,8 +14,8 @@ if #ARGV > 30004 then
 end
 local book = P .. 'senders:' .. string.format('%d', math.floor(now_ms / 3600000))
 local entry = safely('HGET', book, sender) or rarely().other_entry(sender)
-local colon = entry and string.find(entry, ':', 1, true)
-if colon and tonumber(string.sub(entry, 1, colon - 1)) >= tonumber(number) then
+local last = entry and tonumber(string.match(entry, '^(%d+):') or '')
+if last and last < 9e15 and last >= tonumber(number) then
   return rarely().repeated(book, sender, number, entry)
 end
 

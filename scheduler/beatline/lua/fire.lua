@@ -5,7 +5,7 @@
 --   5 arguments: "fire", nominal, id, record, "caught_up" or "";
 --             or "missed", first nominal, last nominal, reason, count.
 -- REPLY: {"OK", fired, skipped} | {"STALE"|"PAUSED"|"ABSENT"|"EARLY", revision, next, due}
--- include: prelude, record, job, counting, quarantine, marks
+-- include: prelude, numbers, record, job, counting, quarantine, marks
 -- defer: watched, fence, queues, handing
 -- include: make_ready, tombs, ledger
 local name, overlap, next_due = ARGV[2], ARGV[7], tonumber(ARGV[6])
@@ -15,7 +15,7 @@ local revision, expected, due = stored[1], stored[2], stored[3]
 local refusal = not revision and 'ABSENT'
   or (stored[4] or '') ~= '' and 'PAUSED'
   or (revision ~= ARGV[3] or expected ~= ARGV[4]) and 'STALE'
-  or ARGV[8] and (tonumber(due or '') or 0) > now_ms and 'EARLY'
+  or ARGV[8] and (whole(due) or 0) > now_ms and 'EARLY'
 if refusal then
   if refusal == 'ABSENT' or refusal == 'PAUSED' then
     safely('ZREM', P .. 'timeline', member)

@@ -3,14 +3,14 @@
 -- rest that no beat can read, and notes it in the quarantine (G13).
 -- ARGV: now, name, "pause", "resume" or "set_aside", reason.
 -- REPLY: {"OK"|"ABSENT", paused reason or "", next}
--- include: prelude, quarantine, timeline
+-- include: prelude, numbers, quarantine, timeline
 allow_when_full()
 local name, key = ARGV[2], P .. 'sched:' .. ARGV[2]
 local stored = safely('HMGET', key, 'rev', 'next', 'due', 'paused', 'def')
 if not stored[1] then
   return { 'ABSENT', '', '' }
 end
-local reason, due_ms = stored[4] or '', tonumber(stored[3] or '')
+local reason, due_ms = stored[4] or '', whole(stored[3])
 if ARGV[3] == 'resume' then
   if reason ~= '' then
     reason = ''

@@ -4,7 +4,7 @@
 -- ARGV: now, name, definition, trigger, source, next ("" none), due, "1" where declared paused,
 --   "take" to take over from another source, tzdata version.
 -- REPLY: {"CREATED"|"CHANGED"|"SAME", revision, next, due} | {"OWNED", source} | {"PASSED", last}
--- include: prelude, fence, timeline
+-- include: prelude, numbers, fence, timeline
 local name, definition, trigger, source = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local next_ms, due_ms, tz = ARGV[6], ARGV[7], ARGV[10]
 local key = P .. 'sched:' .. name
@@ -32,8 +32,7 @@ local function version(zones)
 end
 
 -- The same trigger keeps its next fire time, unless newer zones than the stored ones name another.
-local old_next, old_due = tonumber(old[5] or ''), tonumber(old[6] or '')
-local decided = tonumber(old[7] or '')
+local old_next, old_due, decided = whole(old[5]), whole(old[6]), whole(old[7])
 local kept = revision and not was_aside and old[3] == trigger and old_next and old_due
   and (not decided or old_next > decided) and version(old[9]) >= version(tz)
 if kept then

@@ -5,18 +5,15 @@
 -- ARGV: now, limit, max deliveries (where the worker said none), result ttl in ms.
 -- REPLY: {W in ms, workers that were found gone, jobs taken back, workers still to be emptied,
 --   absence: ms without any tick before this one, or 0}
--- include: prelude, record, job, counting, quarantine, marks, watched
+-- include: prelude, numbers, record, job, counting, quarantine, marks, watched
 -- defer: fence, queues, handing
 -- include: make_ready, ledger, results, finish, holding, consumer
 -- include: returning, striking, vanished
 local LONGEST_STEP_MS = 2000
 allow_when_full()
 
-local function number_at(field)
-  local value = tonumber(safely('HGET', P .. 'watch', field) or '')
-  return value and value >= 0 and value < 9e15 and value or nil
-end
-local last, observed, amnesty = number_at('t'), watched_ms(), number_at('a') or 0
+local watch = safely('HMGET', P .. 'watch', 't', 'a')
+local last, observed, amnesty = whole(watch[1]), watched_ms(), whole(watch[2]) or 0
 local gap = last and now_ms - last or LONGEST_STEP_MS + 1
 local step = math.min(math.max(gap, 0), LONGEST_STEP_MS)
 observed = observed + step
@@ -31,8 +28,8 @@ end
 call('HSET', P .. 'watch', 't', text(now_ms), 'w', text(observed), 'a', text(amnesty))
 
 local function lease_of(worker)
-  local lease_ms = tonumber(safely('HGET', P .. 'worker:' .. worker, 'lease_ms') or '')
-  return lease_ms and lease_ms >= 0 and lease_ms <= 86400000 and lease_ms or 15000
+  local lease_ms = whole(safely('HGET', P .. 'worker:' .. worker, 'lease_ms'))
+  return lease_ms and lease_ms <= 86400000 and lease_ms or 15000
 end
 -- No lease ends later than a lease from now: a deadline that does was written under a watch that
 -- has been lost since, or by nobody of ours. Left there, its worker would never be reclaimed.

@@ -6,7 +6,7 @@
 --   count of plain acks, (id, fence)*, rich settlements of 8 arguments as in settle.
 -- REPLY: {"OK"|"GONE", number of jobs returned}; GONE: reclaim does it.
 -- include: prelude, record, acking, results
--- defer: job, counting, quarantine, marks, watched, fence, queues, handing, make_ready, timeline
+-- defer: numbers, job, counting, quarantine, marks, watched, fence, queues, handing, make_ready, timeline
 -- defer: ledger, finish, holding, consumer, retrying, settling_special, returning
 -- include: settling
 allow_when_full()

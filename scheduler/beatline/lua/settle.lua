@@ -11,7 +11,7 @@
 --   registered idle: then it calls again, and does not wait.
 -- RAISES: LEASELOST worker or consumer is not registered; SKIPPED a call number was left out.
 -- include: prelude, watched, record, fence, acking, results
--- defer: job, counting, quarantine, marks, queues, handing, make_ready, timeline, ledger, finish
+-- defer: numbers, job, counting, quarantine, marks, queues, handing, make_ready, timeline, ledger, finish
 -- defer: holding, consumer, retrying, settling_special, sifting, telling
 -- include: settling, taking
 local worker, consumer, number, flags = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]

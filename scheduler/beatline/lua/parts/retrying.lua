@@ -20,7 +20,7 @@ local function retry(id, job, outcome, body, ttl_ms, delay_ms)
   if outcome == 'retry' then
     count_up(P .. 'attempts', id, 1)
   else
-    local since = tonumber(safely('HGET', P .. 'unknown', id) or '')
+    local since = whole(safely('HGET', P .. 'unknown', id))
     if not since then
       since = now_ms
       call('HSET', P .. 'unknown', id, text(now_ms))

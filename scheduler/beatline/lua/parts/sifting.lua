@@ -8,7 +8,10 @@ local function sift(place, popped, found, ids, records, holding)
   local has_charges = call('EXISTS', P .. 'deliveries') == 1
   for i, id in ipairs(popped) do
     local record = found[i]
-    local is_stale = has_tombs and safely('HDEL', P .. 'tombs', id) == 1
+    -- A tomb that names another list is garbage: the entry stands.
+    local tomb = has_tombs and safely('HGET', P .. 'tombs', id)
+    local is_stale = tomb == place
+    if tomb then call('HDEL', P .. 'tombs', id) end
     if is_stale or not is_sound(record, id) then
       if not is_stale and record then
         call('HDEL', P .. 'jobs', id)

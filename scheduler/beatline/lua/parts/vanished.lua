@@ -21,8 +21,7 @@ local function empty_vanished(worker, limit, max_deliveries, ttl_ms)
     reason = 'worker vanished', worker = worker, host = described[1] or '',
     pid = described[2] or '', last_renewal_ms = described[4] or '', at_ms = text(now_ms),
   })
-  local most = tonumber(string.match(described[3] or '', '^%d+$') or '')
-  return_held(held, now, forensics, most or max_deliveries, ttl_ms)
+  return_held(held, now, forensics, whole(described[3]) or max_deliveries, ttl_ms)
   if #now == #entries then forget_worker(worker) end
   return #now
 end
