@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar, overload
 
 from beatline.embedded import embedded_url
@@ -34,6 +35,8 @@ from beatline.wire.fitness import check_server, claim_namespace
 
 if TYPE_CHECKING:
     from typing import Unpack
+
+    from beatline.schedules_api import Schedules
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -253,6 +256,14 @@ class App:
         known = self.tasks.get(check_name(name))
         declared = known.options if known is not None else TaskOptions()
         return post(self, name, self.route(declared, options), sent_args, sent_kwargs)
+
+    @cached_property
+    def schedules(self) -> Schedules:
+        """Declare, look at, pause and remove schedules; see `beatline.schedules_api`."""
+        # Imported late: triggers cost 0.1 s, and most processes of an app have no use for them.
+        from beatline.schedules_api import Schedules
+
+        return Schedules(self)
 
     def result(self, job_id: str) -> AsyncResult[Any]:
         """The result of the job of this id."""

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from redis.exceptions import ResponseError
 
 from beatline.errors import BeatlineError, WrongUse
+from beatline.explaining import Explanation, Known, Verdict, explain, explain_unknown
 from beatline.ledger import LATEST, Occurrence, read_history
 from beatline.schedule import Schedule
 from beatline.schedule_books import ScheduleBooks
 from beatline.schedule_making import CODE, ScheduleOptions, make_schedule
 from beatline.store import scheduling
-from beatline.store.schedule_reading import read_ledger
+from beatline.store.schedule_reading import read_absences, read_ledger
 from beatline.store.scheduling import Put, StoredSchedule
 from beatline.units import moment_of
 
@@ -205,6 +206,49 @@ class Schedules:
         schedule = _view(stored).schedule if stored is not None else None
         planned_of = schedule.timetable.due_ms if schedule is not None else None
         return read_history(events, latest=latest, planned_of=planned_of)
+
+    def why(self, name: str, at: str | datetime | None = None) -> Explanation:
+        """
+        What became of an occurrence, or why there was none, in one sentence.
+
+        Args:
+            name: The schedule.
+            at: Its fire time, ISO 8601 or a datetime; without an offset it is wall time in the
+                schedule's zone. A time alone is the latest such time that has passed; None is the
+                latest occurrence.
+
+        Raises:
+            InvalidTrigger: ``at`` cannot be read.
+        """
+        text = at.isoformat() if isinstance(at, datetime) else at
+
+        def read(books: ScheduleBooks) -> tuple[StoredSchedule | None, Any]:
+            stored, where = books.read(name), books.prefix_of(name)
+            if stored is None:
+                return None, list(books.read_all())
+            events = read_ledger(books.connection, where, name)
+            return stored, (events, read_absences(books.connection, where), books.now_ms())
+
+        stored, found = self._ask(read)
+        if stored is None:
+            return explain_unknown(name, found)
+        view = _view(stored)
+        if view.schedule is None:
+            told = f"{name} cannot be read: {view.problem}"
+            return Explanation(name, Verdict.UNKNOWN_SCHEDULE, told)
+        events, absences, now_ms = found
+        known = Known(
+            view.schedule,
+            read_history(events, planned_of=view.schedule.timetable.due_ms),
+            absences,
+            now_ms=now_ms,
+            next_ms=stored.next_ms,
+            paused=stored.paused,
+            paused_at_ms=stored.paused_at_ms,
+            applied_ms=stored.applied_ms,
+            state_of=lambda job_id: self._app.jobs.get(job_id).state,
+        )
+        return explain(known, text)
 
     def _ask(self, question: Callable[[ScheduleBooks], T]) -> T:
         settings = self._app.settings

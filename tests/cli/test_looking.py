@@ -232,3 +232,36 @@ def test_schedules_preview_when_clocks_change_then_remarked(run: Run, short_fold
 
     assert 0 == told.code
     assert "Sun 2026-03-29 03:00:00 CEST" in told.out
+
+
+def test_why_when_asked_then_one_sentence_and_json(run_on: Run, app: App) -> None:
+    app.schedules.put("nightly", "add", cron="0 2 * * *")
+
+    told = run_on("why", "nightly", "--at", "2001-01-01T02:00")
+    as_json = told_json(run_on, "why", "nightly")
+    unknown = run_on("why", "nihgtly")
+
+    assert 0 == told.code
+    assert "nightly 2001-01-01 02:00:00 UTC: not planned: the schedule is declared" in told.out
+    assert ("nightly", "waits") == (as_json["schedule"], as_json["verdict"])
+    assert 1 == unknown.code
+    assert 'there is no schedule "nihgtly" – did you mean "nightly"?' in unknown.err
+
+
+def test_schedule_when_paused_resumed_and_removed_then_told(run_on: Run, app: App) -> None:
+    app.schedules.put("nightly", "add", cron="0 2 * * *")
+
+    paused = run_on("schedules", "pause", "nightly", "--reason", "rest")
+    listed = run_on("schedules", "list")
+    resumed = run_on("schedules", "resume", "nightly")
+    history = run_on("schedules", "history", "nightly", "--json")
+    removed = run_on("schedules", "remove", "nightly")
+    gone = run_on("schedules", "history", "nightly")
+
+    assert [0, 0, 0, 0, 0, 1] == [
+        told.code for told in (paused, listed, resumed, history, removed, gone)
+    ]
+    assert "paused: rest" in listed.out
+    assert "nightly: goes on; next is" in resumed.out
+    assert [] == json.loads(history.out)
+    assert app.schedules.get("nightly") is None

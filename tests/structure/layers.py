@@ -20,6 +20,8 @@ LAYER_OF = {
     "beatline.version": "words",
     # Values: pure, without Redis, without a clock of their own.
     "beatline.backoff": "values",
+    "beatline.explaining": "values",
+    "beatline.fates": "values",
     "beatline.job": "values",
     "beatline.ledger": "values",
     "beatline.options": "values",
@@ -79,6 +81,7 @@ OPTIONAL = (
 #: Modules that may import inside functions although they are no command line.
 LATE_IMPORTS = {
     "beatline": "its names are loaded when first asked for: `sched --version` without redis",
+    "beatline.app": "`app.schedules` brings the triggers, 0.1 s that workers have no use for",
 }
 
 

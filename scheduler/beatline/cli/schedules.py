@@ -22,6 +22,7 @@ from beatline.cli.output import (
     print_table,
     span_text,
 )
+from beatline.cli.schedule_acts import ACTS
 from beatline.cli.schedules_import import import_
 from beatline.cli.wanted import Wanted, json_option, place_options
 
@@ -309,3 +310,7 @@ def schema() -> int:
 
     print_json(json_schema())
     return 0
+
+
+for act in ACTS:
+    command.add_command(act)

@@ -40,6 +40,7 @@ SECTIONS: Final[dict[str, tuple[Entry, ...]]] = {
         Entry("status", "status", "Server, beats, workers, queues, and what needs a person."),
         Entry("jobs", "jobs", "List, show and cancel jobs."),
         Entry("schedules", "schedules", "Check, apply, list and preview schedules."),
+        Entry("why", "why", "What became of a fire time: fired, skipped, missed, not planned."),
         Entry("queues", "queues", "Queues and how much waits in them."),
         Entry("dead", "dead", "Dead letters: list, show, revive, drop."),
         Entry("doctor", "doctor", "Is this Redis fit, and is what lies in it sound?"),

@@ -83,12 +83,20 @@ def read_ledger(
 
 def last_absence(connection: HeldConnection, prefix: bytes) -> tuple[int, int] | None:
     """The last stretch of time in which no beat ticked the watch, from and until ms, or None."""
-    for entry in _unless_wrong_type(connection, [], "LRANGE", prefix + b"absences", -1, -1):
+    return next(iter(read_absences(connection, prefix, 1)), None)
+
+
+def read_absences(
+    connection: HeldConnection, prefix: bytes, latest: int = 100
+) -> list[tuple[int, int]]:
+    """The last stretches of time in which no beat ticked the watch, from and until ms."""
+    found: list[tuple[int, int]] = []
+    for entry in connection.call("LRANGE", prefix + b"absences", -latest, -1):
         begin, _, end = entry.partition(b" ")
         from_ms, until_ms = _number(begin), _number(end)
         if from_ms is not None and until_ms is not None:
-            return from_ms, until_ms
-    return None
+            found.append((from_ms, until_ms))
+    return found
 
 
 def server_time_us(connection: HeldConnection) -> int:

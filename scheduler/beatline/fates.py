@@ -1,0 +1,133 @@
+"""
+The fate of an occurrence in words: the part of `beatline.explaining` that reads the ledger.
+
+Pure; instants are written by a function that the caller gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from beatline.ledger import Fate, Occurrence
+from beatline.planner import MissedReason
+from beatline.states import JobState
+from beatline.units import duration_text
+
+#: Why an occurrence was missed, where no more is known.
+_REASONS: Final = {
+    MissedReason.NO_BEAT: "no beat was up",
+    MissedReason.LATE: "a beat was up and could not fire it in time: Redis was away, or beat was "
+    "overloaded",
+    MissedReason.PAUSED: "the schedule was paused",
+    MissedReason.OUTSIDE_WINDOW: "it was later than catch_up_window allows",
+    MissedReason.OVER_MAXIMUM: "more occurrences were late than max_catch_up allows",
+    MissedReason.BEFORE_APPLIED: "it lay before the schedule was declared as it is",
+}
+#: Reasons behind which an absence of all beats may stand.
+_ABSENT: Final = (MissedReason.NO_BEAT, MissedReason.OUTSIDE_WINDOW, MissedReason.OVER_MAXIMUM)
+#: What a job that has not ended is doing.
+_DOING: Final = {
+    JobState.QUEUED: "waits in its queue",
+    JobState.SCHEDULED: "waits for its time",
+    JobState.RUNNING: "runs",
+    JobState.RETRYING: "waits for its next attempt",
+}
+
+
+def fate_sentence(
+    entry: Occurrence,
+    history: Sequence[Occurrence],
+    *,
+    when: Callable[[int], str],
+    absences: Sequence[tuple[int, int]],
+    state_of: Callable[[str], JobState],
+) -> str:
+    """
+    What became of an occurrence, without its name and time.
+
+    Args:
+        entry: Its entry in the ledger.
+        history: The whole ledger, which also knows the jobs that were in the way.
+        when: Writes an instant.
+        absences: Spans in which no beat was up, ms.
+        state_of: Where a job is now.
+    """
+    if entry.fate is Fate.SKIPPED:
+        return _skipped(entry, history, when)
+    if entry.fate is Fate.MISSED:
+        return _missed(entry, when, absences)
+    return _fired(entry, state_of)
+
+
+def late_text(length_ms: int) -> str:
+    """A length of time for people: ``3 ms``, ``2m5s``."""
+    if length_ms < 1_000:
+        return f"{length_ms} ms"
+    if length_ms < 10_000:
+        return f"{length_ms / 1_000:.1f} s".replace(".0 s", " s")
+    return duration_text(length_ms // 1_000 * 1_000)
+
+
+def _fired(entry: Occurrence, state_of: Callable[[str], JobState]) -> str:
+    late = late_text(max(entry.lateness_ms or 0, 0))
+    caught_up = ", caught up" if entry.is_caught_up else ""
+    if entry.fate is Fate.ENDED:
+        outcome = str(entry.outcome)
+        if entry.started_ms is not None:
+            took = f" after {late_text(entry.run_ms or 0)}"
+            on = f" on {entry.worker}" if entry.worker else ""
+            return (
+                f"fired and ran {late} late{caught_up}; job {entry.job_id} ended in {outcome}"
+                f"{took}{on}"
+            )
+        if entry.enqueued_ms is None:
+            return f"fired{caught_up}; its job ended in {outcome}"
+        return f"fired {late} late{caught_up}; job {entry.job_id} ended in {outcome}"
+    doing = _DOING.get(state_of(entry.job_id or ""), "has gone without telling how it ended")
+    return f"fired {late} late{caught_up}; job {entry.job_id} {doing}"
+
+
+def _skipped(entry: Occurrence, history: Sequence[Occurrence], when: Callable[[int], str]) -> str:
+    other = next(
+        (one for one in history if one.job_id is not None and one.job_id == entry.in_the_way), None
+    )
+    job = f"job {entry.in_the_way}"
+    if other is None:
+        return f"skipped, because {job} had not ended"
+    job += f" of {when(other.nominal_ms)}"
+    if other.started_ms is not None and other.started_ms <= entry.planned_ms:
+        ended = f", and ran until {when(other.finished_ms)}" if other.finished_ms else ""
+        return f"skipped, because {job} was still running{ended}"
+    ended = f"; it ended at {when(other.finished_ms)}" if other.finished_ms else ""
+    return f"skipped, because {job} had not ended{ended}"
+
+
+def _missed(
+    entry: Occurrence, when: Callable[[int], str], absences: Sequence[tuple[int, int]]
+) -> str:
+    word, _, more = entry.reason.partition(" ")
+    try:
+        reason = MissedReason(word)
+    except ValueError:
+        text = entry.reason or "the ledger does not tell why"
+    else:
+        text = _REASONS[reason]
+        absent = _absence(entry, absences) if reason in _ABSENT else None
+        if absent is not None:
+            span = f"no beat was up from {when(absent[0])} to {when(absent[1])}"
+            text = span if reason is MissedReason.NO_BEAT else f"{span}, and {text}"
+    told = f"missed: {text}"
+    if entry.count > 1:
+        many = f"at least {entry.count}" if more else str(entry.count)
+        until = when(entry.last_ms or entry.nominal_ms)
+        told += f", as {many} fire times from {when(entry.nominal_ms)} to {until}"
+    return told
+
+
+def _absence(entry: Occurrence, absences: Sequence[tuple[int, int]]) -> tuple[int, int] | None:
+    """The absence in which the occurrence was due, or else the last that touches its span."""
+    last_ms = max(entry.planned_ms, entry.last_ms or 0)
+    touching = [one for one in absences if one[0] <= last_ms and entry.planned_ms <= one[1]]
+    holding = [one for one in touching if one[0] <= entry.planned_ms]
+    return (holding or touching)[-1] if touching else None
