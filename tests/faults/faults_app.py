@@ -55,6 +55,18 @@ def steps(key: str, seconds: float) -> None:
     write("end", key, fence)
 
 
+@app.task(name="isolated", ignore_result=True, isolation="kill")
+def isolated(key: str, seconds: float) -> None:
+    """As ``steps``, for a body that must never overlap with another run of its job."""
+    steps(key, seconds)
+
+
+@app.task(name="unsure", on_unsure="skip")
+def unsure(key: str, seconds: float) -> None:
+    """As ``steps``, for a body that must not run again when nobody knows whether it did."""
+    steps(key, seconds)
+
+
 @app.task(name="tick", ignore_result=True)
 def tick(schedule: str) -> None:
     """One occurrence of a schedule; its key names schedule and fire time."""

@@ -55,5 +55,5 @@ def ledger_of(server: RedisProcess, occurrences: Collection[str]) -> list[str]:
         for key in occurrences:
             name, _, nominal = key.partition("@")
             events = client.lrange(prefix("sched", 0) + f"ledger:{name}".encode(), 0, -1)
-            found += [f"{key}: {event!r}" for event in events if nominal.encode() in event]
+            found += [f"{key}: {event!r}" for event in events if nominal in repr(event)]
     return found

@@ -16,15 +16,16 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from beatline import App
-from tests.faults.checker import Circumstances, Run, Span, Verdict, check, runs_of
+from tests.faults.checker import Circumstances, Span, Verdict, check, runs_of
+from tests.faults.ending import end_in_order
 from tests.faults.journal import WHERE, Event, Journal
-from tests.faults.leftovers import leftovers, ledger_of
+from tests.faults.leftovers import ledger_of, leftovers
+from tests.faults.recovery import Outage, after_kills, after_outages
 from tests.faults.report import Row
-from tests.processes import Command, descendants
+from tests.processes import Command
 from tests.servers import RedisProcess, eventually
 
 ROOT = Path(__file__).parents[2]
@@ -40,15 +41,6 @@ MACHINE_LIMIT_S = LEASE_S + 2.0
 OUTAGE_LIMIT_S, HALF_OPEN_LIMIT_S = 10.0, 30.0
 #: A call of a client returns or raises within 5 s (G1); what is over is this machine's load.
 CALL_LIMIT_S = 5.5
-
-
-@dataclass(frozen=True, slots=True)
-class Outage:
-    """Something stood still from ``begin_ns`` to ``end_ns``, and may take ``limit_s`` more."""
-
-    begin_ns: int
-    end_ns: int
-    limit_s: float
 
 
 class System:
@@ -279,10 +271,10 @@ class System:
         row.lost += len(verdict.lost)
         row.doubled += len(verdict.doubled)
         row.remarks += verdict.remarks
-        problems = [*self._judge_recovery(events), *_end(self.workers)]
+        problems = [*self._judge_recovery(events), *end_in_order(self.workers)]
         # The beats go last: what killed workers leave behind is theirs to clear away.
         problems += self._await_cleared(leaves) if is_tidy else []
-        problems += _end(self.beats)
+        problems += end_in_order(self.beats)
         if verdict.lost:
             problems.append(f"lost: {verdict.lost[:10]} of {len(verdict.lost)}")
             problems += ledger_of(self.server, verdict.lost[:3])
@@ -318,35 +310,17 @@ class System:
 
     def _judge_recovery(self, events: Sequence[Event]) -> list[str]:
         """How long it took after each fault until work flowed again, and what was too late."""
-        runs = [run for of_key in runs_of(events).values() for run in of_key]
-        times = [*self._after_kills(runs), *self._after_outages(runs)]
+        runs = runs_of(events)
+        times = [
+            *after_kills(runs, self.deaths, self.limits),
+            *after_outages(runs, self.outages),
+        ]
         if times:
             # The row shows the time that came nearest to its limit.
             took_s, limit_s = max(times, key=lambda pair: pair[0] / pair[1])
             if (self.row.recovery_s or 0) <= took_s:
                 self.row.recovery_s, self.row.limit_s = round(took_s, 2), limit_s
         return [f"took {took:.1f} s, at most {limit:g} s" for took, limit in times if took > limit]
-
-    def _after_kills(self, runs: Sequence[Run]) -> Iterator[tuple[float, float]]:
-        by_key: dict[str, list[Run]] = {}
-        for run in runs:
-            by_key.setdefault(run.key, []).append(run)
-        for run in runs:
-            died_ns = self.deaths.get(run.pid)
-            if died_ns is None or run.ended_ns or run.failed_ns or run.seen_ns > died_ns:
-                continue
-            after = [other.started_ns for other in by_key[run.key] if other.started_ns > died_ns]
-            if after:
-                yield (min(after) - died_ns) / 1e9, self.limits[run.pid]
-
-    def _after_outages(self, runs: Sequence[Run]) -> Iterator[tuple[float, float]]:
-        starts = sorted(run.started_ns for run in runs)
-        for outage in self.outages:
-            after = next((at for at in starts if at > outage.end_ns), None)
-            if after is None:
-                yield float("inf"), outage.limit_s
-            else:
-                yield (after - outage.end_ns) / 1e9, outage.limit_s
 
     def _story_of(self, keys: Sequence[str], events: Sequence[Event]) -> str:
         """All that is known of some of these jobs, with the processes that ran them."""
@@ -372,32 +346,5 @@ class System:
         return found
 
 
-def _end(commands: Sequence[Command]) -> list[str]:
-    """TERM for commands; what is wrong with how they end, and whom they leave behind."""
-    problems = []
-    for command in commands:
-        name = f"sched {' '.join(command.arguments)}"
-        if command.process.poll() is not None:
-            problems.append(f"{name} had ended by itself: {command.output[-1500:]}")
-            continue
-        family = descendants(command.pid)
-        code = command.terminate(40)
-        if code != 0:
-            problems.append(f"{name} ended with {code}: {command.output[-1500:]}")
-        orphans = [pid for pid in family if _lives(pid)]
-        if orphans:
-            problems.append(f"{name} left {orphans} behind")
-        if "Traceback" in command.output:
-            problems.append(f"{name} raised: {command.output[-3000:]}")
-    return problems
-
-
 def _to(url: str | None) -> dict[str, str]:
     return {} if url is None else {"BEATLINE_REDIS_URL": url}
-
-
-def _lives(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False

@@ -10,7 +10,7 @@ import pytest
 from beatline.keys import prefix
 from tests.faults.chances import lasting
 from tests.faults.occurrences import write_schedules
-from tests.faults.system import System
+from tests.faults.system import OUTAGE_LIMIT_S, System
 from tests.faults.timing import assert_on_time
 from tests.processes import Command
 from tests.servers import eventually
@@ -22,7 +22,9 @@ Make = Callable[..., System]
 
 def test_kill_9_of_leading_beats_with_100_schedules_every_1_to_2_s(system: Make) -> None:
     one = system()
-    plan = write_schedules(one.folder, 100, seconds=lasting(50, 20))
+    # Leaders may be killed faster than they take over; what is late by then is still to be made.
+    policies = "overlap: allow, catch_up: all, catch_up_window: 1h"
+    plan = write_schedules(one.folder, 100, seconds=lasting(50, 20), policies=policies)
     for _ in range(3):
         one.beat("--schedules", str(plan.path))
     one.worker("-c", "2")
@@ -31,14 +33,15 @@ def test_kill_9_of_leading_beats_with_100_schedules_every_1_to_2_s(system: Make)
 
     while not plan.is_over():
         leader = leading(one)
-        one.kill_command(leader)
+        with one.outage():
+            one.kill_command(leader)
         kills += 1
         one.beat("--schedules", str(plan.path))
         time.sleep(one.chances.uniform(0.2, 2.0))
 
     one.row.remarks.append(f"{kills} leaders killed")
     one.settle(targets=targets, grid_prefixes=plan.prefixes)
-    assert_on_time(one, 5.0)
+    assert_on_time(one, OUTAGE_LIMIT_S)
 
 
 def leading(one: System) -> Command:
@@ -46,9 +49,10 @@ def leading(one: System) -> Command:
 
     def find() -> Command | None:
         with one.server.client() as client:
-            name = client.hget(prefix("sched", 0) + b"leader", "beat") or b""
+            name = client.hget(prefix("sched", 0) + b"leader", "beat")
+        assert isinstance(name, bytes), "no leader"
         pids = {str(command.pid): command for command in one.beats}
-        return pids.get(name.decode().split(":")[1] if b":" in name else "")
+        return pids.get(name.decode().split(":")[1])
 
     found = eventually(find, 10, what="a beat that leads")
     assert found is not None
