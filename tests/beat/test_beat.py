@@ -316,3 +316,18 @@ def test_health_when_nothing_went_through_yet_then_counts_from_the_start() -> No
 
     assert (False, ()) == (health.has_run, health.leads)
     beat._close()
+
+
+def test_beat_when_on_each_kind_of_server_then_fires_promotes_and_puts_back(
+    beats: Beats, any_server: RedisProcess
+) -> None:
+    running = beats(any_server.url, every("tick", "200ms")).wait_until_leading()
+    books = Books(any_server.url)
+    raw = _schedule_job(books.connection, "+100")
+    eventually(lambda: _is_ready(books.connection, raw) and len(books.fired()) >= 4)
+
+    any_server.flush()
+    eventually(lambda: len(books.fired()) >= 2, 5.0)
+
+    assert 0 == running.stop()
+    assert {1} == set(books.fired().values())

@@ -91,7 +91,8 @@ def read_absences(
 ) -> list[tuple[int, int]]:
     """The last stretches of time in which no beat ticked the watch, from and until ms."""
     found: list[tuple[int, int]] = []
-    for entry in connection.call("LRANGE", prefix + b"absences", -latest, -1):
+    key = prefix + b"absences"
+    for entry in _unless_wrong_type(connection, [], "LRANGE", key, -latest, -1):
         begin, _, end = entry.partition(b" ")
         from_ms, until_ms = _number(begin), _number(end)
         if from_ms is not None and until_ms is not None:
