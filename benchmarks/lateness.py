@@ -21,7 +21,10 @@ def await_stamps(session: Session, reader: StampReader, count: int, limit_s: flo
         Failed: They have not within the limit.
     """
     if not session.wait_until(lambda: reader.count() >= count, limit_s, 0.05):
-        raise Failed(f"{reader.count()} of {count} jobs started in {limit_s:.0f} s")
+        raise Failed(
+            f"{reader.count()} of {count} jobs started in {limit_s:.0f} s; last words:\n"
+            f"{session.tail()}"
+        )
 
 
 def warm_up(app: App, session: Session, reader: StampReader) -> None:

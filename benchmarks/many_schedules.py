@@ -27,7 +27,7 @@ from benchmarks.figures import Figure, Goal
 from benchmarks.keeping import keep
 from benchmarks.private_redis import SYSTEM_SERVER, PrivateRedis
 from benchmarks.roster import Contender
-from benchmarks.sessions import Session
+from benchmarks.sessions import Failed, Session
 from benchmarks.stamps import Stamp, StampReader
 from benchmarks.statistics_of import percentile
 
@@ -85,8 +85,11 @@ def measure(entrant: Entrant, server: PrivateRedis, count: int, seconds: int) ->
         if entrant.sends_schedules:
             driver.send("schedules", count)
         stamps, cpu_s = _watched(reader, firing, seconds)
+        last_words = firing.tail()
     expected = sum(seconds / (1 + number % 10) for number in range(count))
     errors = gap_errors_ms(stamps)
+    if not errors:
+        raise Failed(f"{entrant.label}: nothing fired twice; last words:\n{last_words}")
     label, goals = entrant.label, entrant.goals
     share = {
         "fired": len(stamps),
