@@ -7,6 +7,7 @@ do (R26); redis-py strips the word from some errors and names a class instead.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from redis import exceptions
@@ -38,6 +39,8 @@ REMEDIES: Final = {
     "LOADING": "wait until the server has loaded its data",
 }
 
+_IN_SCRIPT: Final = re.compile(r"^Error running script .*@user_script: ?\d+: -([A-Z]+) ")
+
 _CLASSES: Final = {
     exceptions.BusyLoadingError: "LOADING",
     exceptions.ReadOnlyError: "READONLY",
@@ -67,6 +70,10 @@ def refusal_code(error: BaseException) -> str | None:
     if isinstance(error, exceptions.RedisError) and "max number of clients" in str(error):
         return "MAXCLIENTS"
     if isinstance(error, exceptions.ResponseError):
+        # Redis 6.2 wraps what a command inside a script was refused with.
+        wrapped = _IN_SCRIPT.search(str(error))
+        if wrapped:
+            return wrapped[1]
         first = str(error).partition(" ")[0]
         return first if first.isupper() else "ERR"
     return None
