@@ -151,7 +151,7 @@ def test_job_when_longer_than_many_leases_then_it_runs_once(
     if how == "nap":
         app.send_task("nap", ("long", 4))
     else:
-        app.send_task("hold_gil", ("long", how, 150_000_000 if how == "sum" else 26))
+        app.send_task("hold_gil", ("long", how, 80_000_000 if how == "sum" else 25))
     journal.wait_for("end", timeout=60)
 
     assert journal.count("start", "long") == 1

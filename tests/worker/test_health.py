@@ -62,7 +62,11 @@ def test_worker_when_redis_stays_away_then_is_not_live_and_ends_with_three(
 ) -> None:
     server = new_server()
     port = free_port()
-    env = {"BEATLINE_REDIS_URL": server.url, "JOURNAL": str(tmp_path / "journal")}
+    env = {
+        "BEATLINE_REDIS_URL": server.url,
+        "BEATLINE_LEASE": "2s",
+        "JOURNAL": str(tmp_path / "journal"),
+    }
     with commands(tmp_path, env) as start:
         command = start(
             "worker", "-A", "tests/worker/jobs_app.py:app", "-c", "1",
