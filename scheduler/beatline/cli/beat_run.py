@@ -50,7 +50,7 @@ def run_beat(wanted: Wanted, paths: Sequence[str]) -> int:
         endpoint = wait_for_redis(app)
     except KeyboardInterrupt:
         return 0
-    beat = Beat(app if wanted.app else app.settings, endpoint, declared)
+    beat = Beat(app if wanted.app else app.settings, endpoint, declared, owns_process=True)
     return beat.run_until(stop)
 
 
