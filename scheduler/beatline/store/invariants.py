@@ -104,15 +104,15 @@ def _split_held(value: bytes) -> tuple[bytes, int] | None:
     return (consumer, int(fence)) if consumer and fence.isdigit() else None
 
 
-def _check_keys(data: Snapshot) -> Iterator[_Finding]:
+def _check_keys(seen: Snapshot) -> Iterator[_Finding]:
     """Every key is one of ours, of its type, and ends with what owns it."""
-    for name, kind in data.types.items():
+    for name, kind in seen.types.items():
         row = kind_of(name)
         if row is None:
             yield "known key", name, f"a {kind} that nothing of ours writes"
         elif row.type not in ("any", kind):
             yield "key type", name, f"is a {kind}, not a {row.type}"
-        elif row.lifetime == "ttl" and name in data.immortal:
+        elif row.lifetime == "ttl" and name in seen.immortal:
             yield "key ttl", name, "never expires"
 
 
@@ -128,11 +128,11 @@ def _member_id(member: bytes) -> tuple[bytes, bytes] | None:
     return raw_id, queue + b":" + priority
 
 
-def _places(data: Snapshot) -> tuple[dict[bytes, list[str]], list[_Finding]]:
+def _places(seen: Snapshot) -> tuple[dict[bytes, list[str]], list[_Finding]]:
     """Where each id lies, stale entries left out; and entries that are no id."""
     places: dict[bytes, list[str]] = defaultdict(list)
     wrong: list[_Finding] = []
-    for member in data.zsets[b"timeline"]:
+    for member in seen.zsets[b"timeline"]:
         found = _member_id(member)
         if member[:1] == b"s" and member[1:]:
             continue
@@ -140,24 +140,24 @@ def _places(data: Snapshot) -> tuple[dict[bytes, list[str]], list[_Finding]]:
             wrong.append(("readable entry", "timeline", f"member {member!r} is no job"))
         else:
             places[found[0]].append("timeline")
-    tombs = data.hashes[b"tombs"]
-    for place, ids in data.named(data.lists, "ready:"):
+    tombs = seen.hashes[b"tombs"]
+    for place, ids in seen.named(seen.lists, "ready:"):
         for raw_id, count in Counter(ids).items():
             stale = tombs.get(raw_id) == place
             places[raw_id] += [f"ready:{_text(place)}"] * (count - stale)
-    for worker, entries in data.named(data.hashes, "held:"):
+    for worker, entries in seen.named(seen.hashes, "held:"):
         for raw_id in entries:
             places[raw_id].append(f"held:{_text(worker)}")
-    for raw_id in data.zsets[b"dead"]:
+    for raw_id in seen.zsets[b"dead"]:
         places[raw_id].append("dead")
     return places, wrong
 
 
-def _check_places(data: Snapshot) -> Iterator[_Finding]:
+def _check_places(seen: Snapshot) -> Iterator[_Finding]:
     """Each job lies in exactly one place, and what lies there is a job."""
-    places, wrong = _places(data)
+    places, wrong = _places(seen)
     yield from wrong
-    for raw_id, head in data.heads.items():
+    for raw_id, head in seen.heads.items():
         where = places.get(raw_id, [])
         if head is None:
             yield "readable record", "jobs", f"job {id_text(raw_id)} has no readable record"
@@ -167,33 +167,33 @@ def _check_places(data: Snapshot) -> Iterator[_Finding]:
         elif head and where[0].startswith("ready:") and where[0] != f"ready:{_text(head.place)}":
             yield "own queue", where[0], f"job {id_text(raw_id)} belongs to {_text(head.place)}"
     for raw_id, where in places.items():
-        if raw_id not in data.heads and where:
+        if raw_id not in seen.heads and where:
             yield "record", where[0], f"id {id_text(raw_id)} has no record"
 
 
-def _check_tombs(data: Snapshot) -> Iterator[_Finding]:
+def _check_tombs(seen: Snapshot) -> Iterator[_Finding]:
     """A tomb stands for one entry of a list, of a job that is elsewhere or over."""
-    for raw_id, place in data.hashes[b"tombs"].items():
-        if raw_id not in data.lists.get(b"ready:" + place, ()):
+    for raw_id, place in seen.hashes[b"tombs"].items():
+        if raw_id not in seen.lists.get(b"ready:" + place, ()):
             yield "tomb", "tombs", f"id {id_text(raw_id)} has no entry in ready:{_text(place)}"
 
 
-def _check_queues(data: Snapshot) -> Iterator[_Finding]:
+def _check_queues(seen: Snapshot) -> Iterator[_Finding]:
     """Every list that a job waits in is known, so that somebody looks there."""
-    for place, ids in data.named(data.lists, "ready:"):
+    for place, ids in seen.named(seen.lists, "ready:"):
         queue, _, priority = place.rpartition(b":")
-        if ids and priority not in data.hashes[b"queues"].get(queue, b"")[1:]:
+        if ids and priority not in seen.hashes[b"queues"].get(queue, b"")[1:]:
             yield "known queue", "queues", f"queue {_text(queue)} lacks priority {_text(priority)}"
 
 
-def _check_held(data: Snapshot) -> Iterator[_Finding]:
+def _check_held(seen: Snapshot) -> Iterator[_Finding]:
     """Held jobs belong to a consumer on the books, under tokens drawn once."""
-    last = data.strings.get(b"fence", b"0")
+    last = seen.strings.get(b"fence", b"0")
     top = int(last) if last.isdigit() else 0
     fences: Counter[int] = Counter()
-    for worker, entries in data.named(data.hashes, "held:"):
-        consumers = data.hashes[b"consumers:" + worker]
-        is_gone = worker in data.zsets[b"gone"]
+    for worker, entries in seen.named(seen.hashes, "held:"):
+        consumers = seen.hashes[b"consumers:" + worker]
+        is_gone = worker in seen.zsets[b"gone"]
         for raw_id, value in entries.items():
             found = _split_held(value)
             key = b"held:" + worker
@@ -210,14 +210,14 @@ def _check_held(data: Snapshot) -> Iterator[_Finding]:
             yield "fence", "fence", f"token {fence} is held {count} times"
 
 
-def _check_workers(data: Snapshot) -> Iterator[_Finding]:
+def _check_workers(seen: Snapshot) -> Iterator[_Finding]:
     """What a worker has is owned by a lease, or by the emptying of the worker."""
-    living, gone = data.zsets[b"workers"], data.zsets[b"gone"]
+    living, gone = seen.zsets[b"workers"], seen.zsets[b"gone"]
     for start in ("held:", "consumers:", "worker:", "control:"):
-        for worker, _ in [*data.named(data.hashes, start), *data.named(data.lists, start)]:
+        for worker, _ in [*seen.named(seen.hashes, start), *seen.named(seen.lists, start)]:
             if worker not in living and worker not in gone:
                 yield "owned by a worker", start.encode() + worker, "its worker has no lease"
-    watched = data.hashes[b"watch"].get(b"w", b"0")
+    watched = seen.hashes[b"watch"].get(b"w", b"0")
     for worker, deadline_ms in living.items():
         if worker in gone:
             yield "one register", "workers", f"worker {_text(worker)} lives and is gone"
@@ -225,52 +225,52 @@ def _check_workers(data: Snapshot) -> Iterator[_Finding]:
             yield "lease", "workers", f"worker {_text(worker)} is leased until {deadline_ms:.0f}"
 
 
-def _check_idle(data: Snapshot) -> Iterator[_Finding]:
+def _check_idle(seen: Snapshot) -> Iterator[_Finding]:
     """Whoever waits is registered, and waits on the connection that is noted."""
-    for queue, members in data.named(data.sets, "idle:"):
+    for queue, members in seen.named(seen.sets, "idle:"):
         for member in members:
             worker, _, rest = member.partition(b"|")
             consumer, _, rest = rest.partition(b"|")
-            entry = data.hashes[b"consumers:" + worker].get(consumer)
+            entry = seen.hashes[b"consumers:" + worker].get(consumer)
             if entry is None or entry.split(b"|", 1)[-1].rpartition(b"|")[0] != rest:
                 yield "idle consumer", b"idle:" + queue, f"{member!r} does not wait"
 
 
-def _check_offers(data: Snapshot) -> Iterator[_Finding]:
+def _check_offers(seen: Snapshot) -> Iterator[_Finding]:
     """What lies on a wake list is noted as an offer, so that it can be withdrawn."""
-    offered = {member.partition(b"|")[2] for member in data.zsets[b"offers"]}
-    for wake, _ in data.named(data.lists, "wake:"):
+    offered = {member.partition(b"|")[2] for member in seen.zsets[b"offers"]}
+    for wake, _ in seen.named(seen.lists, "wake:"):
         if wake != b"beat" and wake not in offered:
             yield "offer", b"wake:" + wake, "nobody would withdraw it"
 
 
-def _check_marks(data: Snapshot) -> Iterator[_Finding]:
+def _check_marks(seen: Snapshot) -> Iterator[_Finding]:
     """What is noted of a job goes with the job."""
     for mark in _MARKS:
-        for raw_id, value in data.hashes[mark.encode()].items():
-            if raw_id not in data.heads:
+        for raw_id, value in seen.hashes[mark.encode()].items():
+            if raw_id not in seen.heads:
                 yield "mark", mark, f"id {id_text(raw_id)} has no job"
             elif mark in ("deliveries", "attempts") and not value.isdigit():
                 yield "mark", mark, f"job {id_text(raw_id)} has {value!r}"
-    held = {raw_id for _, entries in data.named(data.hashes, "held:") for raw_id in entries}
-    for raw_id in data.hashes[b"cancelled"]:
+    held = {raw_id for _, entries in seen.named(seen.hashes, "held:") for raw_id in entries}
+    for raw_id in seen.hashes[b"cancelled"]:
         if raw_id not in held:
             yield "mark", "cancelled", f"job {id_text(raw_id)} does not run"
-    for raw_id in data.hashes[b"forensics"].keys() - data.zsets[b"dead"].keys():
+    for raw_id in seen.hashes[b"forensics"].keys() - seen.zsets[b"dead"].keys():
         yield "mark", "forensics", f"id {id_text(raw_id)} is no dead letter"
-    for entry in data.hashes[b"quarantined"].keys() - data.zsets[b"quarantine"].keys():
+    for entry in seen.hashes[b"quarantined"].keys() - seen.zsets[b"quarantine"].keys():
         yield "mark", "quarantined", f"{entry!r} is not in the quarantine"
 
 
-def _check_schedules(data: Snapshot) -> Iterator[_Finding]:
+def _check_schedules(seen: Snapshot) -> Iterator[_Finding]:
     """Schedules are named, wait on the timeline unless they rest, and know their open jobs."""
-    names, timeline = data.hashes[b"schedules"], data.zsets[b"timeline"]
-    known = {name for name, fields in data.named(data.hashes, "sched:") if b"rev" in fields}
+    names, timeline = seen.hashes[b"schedules"], seen.zsets[b"timeline"]
+    known = {name for name, fields in seen.named(seen.hashes, "sched:") if b"rev" in fields}
     for name in names.keys() ^ known:
         where = "schedules" if name in names else b"sched:" + name
         yield "schedule", where, f"schedule {_text(name)} is only half there"
     for name in known:
-        fields = data.hashes[b"sched:" + name]
+        fields = seen.hashes[b"sched:" + name]
         rests = bool(fields.get(b"paused")) or not fields.get(b"next")
         due, waits = fields.get(b"due", b""), timeline.get(b"s" + name)
         if rests and waits is not None:
@@ -284,16 +284,16 @@ def _check_schedules(data: Snapshot) -> Iterator[_Finding]:
     for member in timeline:
         if member[:1] == b"s" and member[1:] and member[1:] not in known:
             yield "schedule", "timeline", f"schedule {_text(member[1:])} is not there"
-    yield from _check_open(data)
+    yield from _check_open(seen)
 
 
-def _check_open(data: Snapshot) -> Iterator[_Finding]:
-    dead = data.zsets[b"dead"]
+def _check_open(seen: Snapshot) -> Iterator[_Finding]:
+    dead = seen.zsets[b"dead"]
     expected: dict[bytes, set[bytes]] = defaultdict(set)
-    for raw_id, head in data.heads.items():
+    for raw_id, head in seen.heads.items():
         if head is not None and head.schedule is not None and raw_id not in dead:
             expected[head.schedule].add(raw_id)
-    noted = dict(data.named(data.sets, "open:"))
+    noted = dict(seen.named(seen.sets, "open:"))
     for name in expected.keys() | noted.keys():
         for raw_id in expected.get(name, set()) ^ noted.get(name, set()):
             state = "has ended" if raw_id in noted.get(name, set()) else "is not noted as open"
