@@ -29,7 +29,7 @@ _ABSENT: Final = (MissedReason.NO_BEAT, MissedReason.OUTSIDE_WINDOW, MissedReaso
 #: What a job that has not ended is doing.
 _DOING: Final = {
     JobState.QUEUED: "waits in its queue",
-    JobState.SCHEDULED: "waits for its time",
+    JobState.SCHEDULED: "waits for its turn",
     JobState.RUNNING: "runs",
     JobState.RETRYING: "waits for its next attempt",
 }

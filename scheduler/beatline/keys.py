@@ -61,6 +61,7 @@ KEYS: Final = (
     Key("schedules", "hash", "owned by its schedules", "name -> revision"),
     Key("sched:*", "hash", "gone with its schedule", "definition and state"),
     Key("open:*", "set", "empty when its jobs ended", "ids of one schedule not yet ended"),
+    Key("buffered:*", "list", "empty when its jobs ended", "ids that wait for an earlier job"),
     Key("ledger:*", "list", "gone with its schedule", "events of occurrences"),
     Key("dead", "zset", "100,000 entries or 180 days", "id -> when buried"),
     Key("forensics", "hash", "gone with its dead letters", "id -> JSON"),

@@ -16,19 +16,16 @@ IDS = {
         [
             *("held", "cancelled", "kept", "charged", "offered", "vanished", "vanishing"),
             *("queued", "tomb", "waiting", "due", "retrying", "dead", "fired", "fresh", "moved"),
+            *("ahead", "buffered"),
         ],
         start=1,
     )
 }
 OWN = b"order-1"
 SCHEDULE = "nightly"
+BUFFERING = "buffering"
 KEPT = make_record(flags=0)
 OWN_RECORD = make_record(flags=FLAG_OWN_ID)
-
-
-def occurrence(partition: Partition, number: int = 0) -> bytes:
-    """A record of the schedule."""
-    return make_record("s", 4, FLAG_SCHEDULE, SCHEDULE, partition.clock.now_ms + number)
 
 
 def put_schedule(partition: Partition, due_ms: int, **how: str) -> Any:
@@ -77,18 +74,26 @@ def set_scene(partition: Partition) -> None:
     put_schedule(partition, clock.now_ms)
     fire_call(partition)()
     clock.advance(1)
+    for trigger in ("ahead", "buffered"):
+        put_schedule(partition, clock.now_ms, name=BUFFERING, trigger=trigger)
+        fire_call(partition, trigger, BUFFERING, "buffer_all")()
+        clock.advance(1)
     put_schedule(partition, clock.now_ms, definition="changed", trigger="changed")
 
 
-def fire_call(partition: Partition, name: str = "fired") -> Callable[[], Any]:
+def fire_call(
+    partition: Partition, name: str = "fired", schedule: str = SCHEDULE, overlap: str = "skip"
+) -> Callable[[], Any]:
     """The schedule's due occurrence, to be fired from what is stored now."""
-    key = partition.key(f"sched:{SCHEDULE}")
+    key = partition.key(f"sched:{schedule}")
     stored: Any = partition.client.hmget(key, "rev", "next")
     revision, expected = (value or b"" for value in stored)
-    due_ms = partition.clock.now_ms + 60_000
-    step = ("fire", partition.clock.now_ms, IDS[name], occurrence(partition), "")
+    now_ms = partition.clock.now_ms
+    record = make_record("s", 4, FLAG_SCHEDULE, schedule, now_ms)
+    step = ("fire", now_ms, IDS[name], record, "")
     missed = ("missed", 1, 2, "no beat", 2)
-    arguments = (SCHEDULE, revision, expected, due_ms, due_ms, "skip", *missed, *step)
+    due_ms = now_ms + 60_000
+    arguments = (schedule, revision, expected, due_ms, due_ms, overlap, *missed, *step)
     return lambda: partition.run("fire", *arguments)
 
 

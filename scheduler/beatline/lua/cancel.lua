@@ -2,7 +2,8 @@
 -- Guarantee: the answer is true at that instant (G8): removed before its start, running, or over.
 -- ARGV: now, id, result ttl in ms, how a running job is stopped ("soft" or "hard").
 -- REPLY: {"CANCELLED"|"RUNNING"|"DONE"|"UNKNOWN", state or worker}
--- include: prelude, record, job, counting, quarantine, marks, ledger, results, finish, place
+-- include: prelude, record, job, counting, quarantine, marks, ledger, results, timeline, buffering
+-- include: finish, place, cancelling
 allow_when_full()
 local id, ttl_ms = ARGV[2], tonumber(ARGV[3])
 local record = safely('HGET', P .. 'jobs', id)
@@ -19,16 +20,5 @@ end
 if safely('ZSCORE', P .. 'dead', id) then
   return { 'DONE', 'DEAD' }
 end
-local worker = holder_of(id)
-if worker then
-  -- Who asked for a kill is not overruled by a later, softer wish.
-  if safely('HGET', P .. 'cancelled', id) ~= 'hard' then
-    call('HSET', P .. 'cancelled', id, ARGV[4])
-  end
-  return { 'RUNNING', worker }
-end
-if safely('ZREM', P .. 'timeline', timeline_member(id, job)) == 0 then
-  safely('HSET', P .. 'tombs', id, job.queue .. ':' .. job.priority)
-end
-finish(id, job, 'CANCELLED', '', ttl_ms)
-return { 'CANCELLED', '' }
+local worker = cancel_job(id, job, ttl_ms, ARGV[4])
+return { worker and 'RUNNING' or 'CANCELLED', worker or '' }

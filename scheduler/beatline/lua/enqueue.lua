@@ -35,7 +35,8 @@ for at = 5, #ARGV, 3 do
     fields[#fields + 1] = id
     fields[#fields + 1] = record
     local place = string.sub(record, 2, 2) .. string.sub(record, 5, 4 + length)
-    local due_ms = due == '0' and 0 or tonumber(due) + (string.byte(due) == 43 and now_ms or 0)
+    local due_ms = due == '0' and 0 or tonumber(due)
+      + (string.byte(due) == 43 and math.ceil(now_us / 1000) or 0)
     if due_ms > now_ms then
       earliest = math.min(earliest, due_ms)
       timed = timed or {}

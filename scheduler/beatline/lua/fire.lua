@@ -1,13 +1,14 @@
--- fire: new -> QUEUED | RUNNING, and the schedule advances, in one step (G2, R21)
+-- fire: new -> QUEUED | RUNNING | SCHEDULED, and the schedule advances, in one step (G2, R21)
 -- Guarantee: the stored revision and next fire time must be those that the plan was made from;
 -- whoever comes second changes nothing. Overlap is decided here (R22). Refused whole under OOM.
 -- ARGV: now, schedule, revision, expected next, new next ("" none), new due, overlap, then steps of
 --   5 arguments: "fire", nominal, id, record, "caught_up" or "";
 --             or "missed", first nominal, last nominal, reason, count.
 -- REPLY: {"OK", fired, skipped} | {"STALE"|"PAUSED"|"ABSENT"|"EARLY", revision, next, due}
--- include: prelude, numbers, record, job, counting, quarantine, marks
--- defer: watched, fence, queues, handing
--- include: make_ready, tombs, ledger
+-- include: prelude, numbers, record, job, counting, quarantine, marks, ledger
+-- defer: watched, fence, queues, handing, results, timeline, buffering, finish, place, cancelling
+-- defer: overlapping
+-- include: make_ready, tombs
 local name, overlap, next_due = ARGV[2], ARGV[7], tonumber(ARGV[6])
 local key, open, member = P .. 'sched:' .. name, P .. 'open:' .. name, 's' .. name
 local stored = safely('HMGET', key, 'rev', 'next', 'due', 'paused')
@@ -50,7 +51,10 @@ for at = 8, #ARGV, 5 do
     call('HSET', key, 'decided', id)
   else
     local job = read_record(record, id)
-    local other = overlap ~= 'allow' and in_the_way()
+    local other, waits = overlap ~= 'allow' and in_the_way(), false
+    if other and overlap ~= 'skip' then
+      other, waits = rarely().resolve(overlap, name, other)
+    end
     if not job then
       note_in_ledger(name, table.concat(
         { 'missed', nominal, text(now_ms), nominal, '1', 'unreadable record' }, ' '))
@@ -65,7 +69,11 @@ for at = 8, #ARGV, 5 do
         { 'fired', nominal, text(now_ms), id, ARGV[at + 4] }, ' '))
       count_up(key, 'fired', 1)
       clear_tombs({ id })
-      make_ready(job.queue, job.priority, { id }, false)
+      if waits then
+        rarely().await_turn(name, id, job)
+      else
+        make_ready(job.queue, job.priority, { id }, false)
+      end
     end
     call('HSET', key, 'last', nominal, 'decided', nominal)
   end

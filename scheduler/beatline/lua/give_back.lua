@@ -6,7 +6,8 @@
 -- REPLY: {"OK", number of jobs returned}
 -- include: prelude, record, job, counting, quarantine, marks
 -- defer: watched, fence, queues, handing
--- include: make_ready, ledger, results, finish, holding, consumer, returning
+-- include: make_ready, ledger, results, timeline, buffering, finish
+-- include: holding, consumer, returning
 allow_when_full()
 local worker, consumer, held = ARGV[2], ARGV[3], P .. 'held:' .. ARGV[2]
 local after, up_to, ttl_ms = tonumber(ARGV[4]), tonumber(ARGV[6] or ''), tonumber(ARGV[5])

@@ -14,7 +14,7 @@ local reason, due_ms = stored[4] or '', whole(stored[3])
 if ARGV[3] == 'resume' then
   if reason ~= '' then
     reason = ''
-    call('HSET', key, 'resumed_at', text(now_ms))
+    call('HSET', key, 'resumed_at', text(now_ms), 'failures', '0')
     if due_ms then
       put_on_timeline('s' .. name, due_ms)
     end

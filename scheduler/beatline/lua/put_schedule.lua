@@ -2,7 +2,7 @@
 -- Guarantee: one step; the last decided instant survives (R21): a next fire time that is not later
 -- is refused and computed anew by the caller. Refused as a whole when memory is full.
 -- ARGV: now, name, definition, trigger, source, next ("" none), due, "1" where declared paused,
---   "take" to take over from another source, tzdata version.
+--   "take" to take over from another source, tzdata version, failures after which it pauses or "".
 -- REPLY: {"CREATED"|"CHANGED"|"SAME", revision, next, due} | {"OWNED", source} | {"PASSED", last}
 -- include: prelude, numbers, fence, timeline
 local name, definition, trigger, source = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -52,7 +52,7 @@ if decided and next_ms ~= '' and tonumber(next_ms) <= decided then
   return { 'PASSED', text(decided) }
 end
 call('HSET', key, 'def', definition, 'trigger', trigger, 'source', source, 'next', next_ms,
-  'due', due_ms, 'paused', paused, 'tz', tz)
+  'due', due_ms, 'paused', paused, 'tz', tz, 'pause_after', ARGV[11] or '')
 if not revision or old[2] ~= definition then
   -- A new next fire time may have come while the caller was on the way: it counts as after.
   local first = not kept and tonumber(next_ms) or now_ms + 1

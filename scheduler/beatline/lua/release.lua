@@ -7,7 +7,7 @@
 -- REPLY: {"OK"|"GONE", number of jobs returned}; GONE: reclaim does it.
 -- include: prelude, record, acking, results
 -- defer: numbers, job, counting, quarantine, marks, watched, fence, queues, handing, make_ready, timeline
--- defer: ledger, finish, holding, consumer, retrying, settling_special, returning
+-- defer: ledger, buffering, finish, holding, consumer, retrying, settling_special, returning
 -- include: settling
 allow_when_full()
 local worker, consumer, charged = ARGV[2], ARGV[3], tonumber(ARGV[4])

@@ -9,7 +9,7 @@
 --   ids held here that the list lacks, control messages, consumer:fence of each cancelled id}
 -- include: prelude, watched
 -- defer: record, job, counting, quarantine, marks, fence, queues, handing, make_ready, ledger
--- defer: results, finish, holding, consumer, returning
+-- defer: results, timeline, buffering, finish, holding, consumer, returning
 allow_when_full()
 local worker, lease_ms, held = ARGV[2], tonumber(ARGV[3]), P .. 'held:' .. ARGV[2]
 if safely('ZSCORE', P .. 'gone', worker) then

@@ -26,6 +26,9 @@ if worker then
   return { 'RUNNING', worker }
 end
 local member = timeline_member(id, job)
+if job.schedule then
+  safely('LREM', P .. 'buffered:' .. job.schedule, 1, id)
+end
 local waits = safely('ZREM', P .. 'timeline', member) == 1
 if due_ms > now_ms then
   if not waits then

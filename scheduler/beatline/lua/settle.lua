@@ -11,8 +11,8 @@
 --   registered idle: then it calls again, and does not wait.
 -- RAISES: LEASELOST worker or consumer is not registered; SKIPPED a call number was left out.
 -- include: prelude, watched, record, fence, acking, results
--- defer: numbers, job, counting, quarantine, marks, queues, handing, make_ready, timeline, ledger, finish
--- defer: holding, consumer, retrying, settling_special, sifting, telling
+-- defer: numbers, job, counting, quarantine, marks, queues, handing, make_ready, timeline, ledger
+-- defer: buffering, finish, holding, consumer, retrying, settling_special, sifting, telling
 -- include: settling, taking
 local worker, consumer, number, flags = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local limit, connection, holding = math.min(tonumber(ARGV[6]), 3000), ARGV[7], tonumber(ARGV[8])

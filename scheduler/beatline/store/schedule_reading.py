@@ -134,6 +134,7 @@ _STATE: Final = frozenset(
         b"paused_at",
         b"resumed_at",
         b"applied",
+        b"pause_after",
     }
 )
 

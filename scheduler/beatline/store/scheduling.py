@@ -162,6 +162,7 @@ class Declaration(NamedTuple):
             b"1" if schedule.paused else b"",
             b"take" if self.is_taking_over else b"",
             self.tzdata,
+            b"" if schedule.pause_after_failures is None else schedule.pause_after_failures,
         ]
 
 

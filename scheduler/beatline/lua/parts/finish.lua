@@ -1,10 +1,25 @@
 -- part finish: the end of a job's life, in one place: record, marks, result, schedule, ledger.
--- Ends in a row of which a schedule's `pause_after_failures` is told.
+-- Ends of which a schedule's `pause_after_failures` counts those in a row.
 local FAILED = { FAILURE = true, DEAD = true, LOST = true }
+
+-- A schedule that fails again and again is put to rest, if it was declared so.
+local function pause_after(name, key, failures)
+  local stored = safely('HMGET', key, 'pause_after', 'paused')
+  local most = tonumber(string.match(stored[1] or '', '^%d+$') or '')
+  if most and failures >= most and (stored[2] or '') == '' then
+    call('HSET', key, 'paused', 'after ' .. text(failures) .. ' failures in a row',
+      'paused_at', text(now_ms))
+    safely('ZREM', P .. 'timeline', 's' .. name)
+  end
+end
 
 -- Tells the schedule that one of its jobs has ended; `ended` is the ledger's tail.
 local function close_occurrence(id, job, state, ended)
   safely('SREM', P .. 'open:' .. job.schedule, id)
+  if call('EXISTS', P .. 'buffered:' .. job.schedule) == 1 then
+    safely('LREM', P .. 'buffered:' .. job.schedule, 1, id)
+    take_turn(job.schedule)
+  end
   local key = P .. 'sched:' .. job.schedule
   if safely('HEXISTS', key, 'rev') == 0 then
     return
@@ -13,7 +28,7 @@ local function close_occurrence(id, job, state, ended)
   if state == 'SUCCESS' then
     call('HSET', key, 'last_success', text(now_ms), 'failures', '0')
   elseif FAILED[state] then
-    count_up(key, 'failures', 1)
+    pause_after(job.schedule, key, count_up(key, 'failures', 1))
   end
   note_in_ledger(job.schedule, table.concat(
     { 'ended', job.nominal, text(now_ms), state, ended }, ' '))
