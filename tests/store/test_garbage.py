@@ -12,6 +12,8 @@ from redis.exceptions import ResponseError
 
 from beatline.keys import KEYS
 from beatline.wire.scripts import all_scripts
+from tests.conftest import usual_kind
+from tests.servers import SERVERS
 from tests.store.scenes import calls, set_scene
 from tests.store.support import Partition, State
 
@@ -19,6 +21,11 @@ from tests.store.support import Partition, State
 REFUSALS = ("LEASELOST", "SKIPPED")
 GARBAGE = (b"", b"garbage", b"\xff\x00|:,\n", b"-1", b"nan", b"1e999", b"9" * 40, b"{[")
 Saved = dict[Any, Any]
+#: The product of all keys and calls is tried on one server; on the others where there is time.
+ON_SERVERS = [
+    kind if kind == usual_kind() else pytest.param(kind, marks=pytest.mark.slow)
+    for kind in SERVERS
+]
 
 
 def save(partition: Partition) -> Saved:
@@ -121,6 +128,7 @@ def test_calls_when_listed_then_no_script_is_left_out() -> None:
     assert {script.name for script in all_scripts()} <= scripts_called()
 
 
+@pytest.mark.parametrize("any_server", ON_SERVERS, indirect=True)
 @pytest.mark.parametrize("name", CALLS)
 def test_call_when_a_key_is_of_a_wrong_type_then_it_counts_as_absent(
     partition: Partition, name: str
