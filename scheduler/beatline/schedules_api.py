@@ -17,11 +17,14 @@ from redis.exceptions import ResponseError
 
 from beatline.errors import BeatlineError, WrongUse
 from beatline.explaining import Explanation, Known, Verdict, explain, explain_unknown
+from beatline.ids import id_text, new_id, partition_of_name
 from beatline.ledger import LATEST, Occurrence, read_history
+from beatline.occurrence_jobs import OccurrenceJobs
 from beatline.schedule import Schedule
 from beatline.schedule_books import ScheduleBooks
 from beatline.schedule_making import CODE, ScheduleOptions, make_schedule
 from beatline.store import scheduling
+from beatline.store.firing import trigger
 from beatline.store.schedule_reading import read_absences, read_ledger
 from beatline.store.scheduling import Put, StoredSchedule
 from beatline.units import moment_of
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from beatline.app import App
+    from beatline.result import AsyncResult
     from beatline.wire.connection import HeldConnection
 
 T = TypeVar("T")
@@ -170,6 +174,43 @@ class Schedules:
         return self._ask(
             lambda books: scheduling.resume(books.connection, books.prefix_of(name), name)
         )
+
+    def trigger(self, name: str) -> AsyncResult[Any] | None:
+        """
+        Run a schedule's task now, outside its grid and also while it rests.
+
+        The job is recorded in the ledger, and the overlap policy holds for it.
+
+        Returns:
+            The job's result to be; None where the overlap policy skipped it: `why` and `history`
+            name the job that was in the way.
+
+        Raises:
+            WrongUse: There is no such schedule, or it cannot be read.
+
+        *Retry-safe*: no, each call makes a job. *Atomicity*: ``trigger.lua``.
+        """
+        view = self.get(name)
+        if view is None or view.schedule is None:
+            names = [] if view else [one.name for one in self.list()]
+            told = view.problem if view else explain_unknown(name, names).sentence
+            raise WrongUse(told, remedy="`sched schedules list` shows what is live")
+        schedule, settings = view.schedule, self._app.settings
+        partition = partition_of_name(name, settings.partitions)
+        task = self._app.tasks.get(schedule.task)
+        jobs = OccurrenceJobs(schedule, partition, settings, task)
+        raw_id = new_id(partition)
+
+        def fire(books: ScheduleBooks) -> str:
+            now_ms = books.now_ms()
+            step = jobs.step(now_ms, now_ms, is_caught_up=False)._replace(id=raw_id)
+            where = books.prefix_of(name)
+            return trigger(books.connection, where, name, str(schedule.overlap), step)[0]
+
+        word = self._ask(fire)
+        if word == "ABSENT":
+            raise WrongUse(f"schedule {name!r} was removed while it was triggered")
+        return None if word == "SKIPPED" else self._app.result(id_text(raw_id))
 
     def remove(self, name: str, *, take_over: bool = False) -> bool:
         """

@@ -70,6 +70,7 @@ TRANSITIONS: Final = (
     Transition("enqueue", ("new",), ("QUEUED", "RUNNING", "SCHEDULED")),
     Transition("promote", ("SCHEDULED", "RETRYING"), ("QUEUED", "RUNNING")),
     Transition("fire", ("new",), ("QUEUED", "RUNNING", "SCHEDULED")),
+    Transition("trigger", ("new",), ("QUEUED", "RUNNING", "SCHEDULED")),
     Transition(
         "settle",
         ("RUNNING", "QUEUED"),

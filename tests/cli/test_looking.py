@@ -265,3 +265,14 @@ def test_schedule_when_paused_resumed_and_removed_then_told(run_on: Run, app: Ap
     assert "nightly: goes on; next is" in resumed.out
     assert [] == json.loads(history.out)
     assert app.schedules.get("nightly") is None
+
+
+def test_trigger_when_asked_twice_then_a_job_and_a_skip(run_on: Run, app: App) -> None:
+    app.schedules.put("nightly", "add", cron="0 2 * * *")
+
+    first = told_json(run_on, "schedules", "trigger", "nightly")
+    second = run_on("schedules", "trigger", "nightly")
+
+    assert "QUEUED" == str(app.jobs.get(first["job"]).state)
+    assert 1 == second.code
+    assert "nightly: skipped: an earlier job has not ended" in second.err

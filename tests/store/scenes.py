@@ -140,6 +140,7 @@ def calls(partition: Partition) -> dict[str, Callable[[], Any]]:
     end = (IDS["held"], held, "end", "SUCCESS", "body", TTL_MS, 0, "")
     back = (IDS["cancelled"], cancelled, "return", "", "", TTL_MS, 0, "")
     now_ms = partition.clock.now_ms
+    record = make_record("s", 4, FLAG_SCHEDULE, SCHEDULE, now_ms)
     return {
         "enqueue": lambda: run(
             *("enqueue", "sender", 99, "1", IDS["fresh"], "0", make_record("r")),
@@ -174,6 +175,7 @@ def calls(partition: Partition) -> dict[str, Callable[[], Any]]:
         "elect": lambda: run("elect", "other", 1500, "{}"),
         "resign": lambda: run("resign", "beat"),
         "fire": fire_call(partition, "fresh"),
+        "trigger": lambda: run("trigger", SCHEDULE, "skip", now_ms, IDS["fresh"], record),
         "put_schedule": lambda: put_schedule(partition, now_ms + 9, definition="new", trigger="n"),
         "put_schedule other": lambda: put_schedule(partition, now_ms + 9, name="other"),
         "pause_schedule": lambda: run("pause_schedule", SCHEDULE, "pause", "why"),

@@ -23,8 +23,7 @@ GARBAGE = (b"", b"garbage", b"\xff\x00|:,\n", b"-1", b"nan", b"1e999", b"9" * 40
 Saved = dict[Any, Any]
 #: The product of all keys and calls is tried on one server; on the others where there is time.
 ON_SERVERS = [
-    kind if kind == usual_kind() else pytest.param(kind, marks=pytest.mark.slow)
-    for kind in SERVERS
+    kind if kind == usual_kind() else pytest.param(kind, marks=pytest.mark.slow) for kind in SERVERS
 ]
 
 
@@ -105,7 +104,14 @@ CALLS = (
         "resign",
         "fire",
     ),
-    *("put_schedule", "put_schedule other", "pause_schedule", "resume", "remove_schedule"),
+    *(
+        "trigger",
+        "put_schedule",
+        "put_schedule other",
+        "pause_schedule",
+        "resume",
+        "remove_schedule",
+    ),
 )
 
 

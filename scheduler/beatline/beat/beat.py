@@ -29,7 +29,6 @@ from redis.exceptions import RedisError, ResponseError
 
 from beatline.beat.back_off import BackOff
 from beatline.beat.keeper import DeclarationKeeper
-from beatline.beat.occurrence_jobs import RegisteredTask
 from beatline.beat.partition_round import LONGEST_US, PartitionRound
 from beatline.beat.roles import Cast
 from beatline.beat.sleeper import NudgeLine, Sleeper
@@ -38,6 +37,7 @@ from beatline.declared import DeclaredSet
 from beatline.errors import BeatlineError, NotSent, RedisUnavailable
 from beatline.keys import prefix
 from beatline.line import Line
+from beatline.occurrence_jobs import RegisteredTask
 from beatline.schedule import Schedule
 from beatline.schedule_books import ScheduleBooks
 from beatline.settings import Settings

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import Final
 
-from beatline.beat.occurrence_jobs import OccurrenceJobs, RegisteredTask
 from beatline.beat.statistics import Statistics
 from beatline.errors import BeatlineError, UndecodableJob
+from beatline.occurrence_jobs import OccurrenceJobs, RegisteredTask
 from beatline.planner import ScheduleState
 from beatline.schedule import Schedule
 from beatline.settings import Settings

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from beatline.beat.firer import Firer
 from beatline.beat.known_schedules import KnownSchedules
 from beatline.beat.leadership import Leadership
-from beatline.beat.occurrence_jobs import RegisteredTask
 from beatline.beat.planning import Absences
 from beatline.beat.promoter import Promoter
 from beatline.beat.server_clock import ServerClock
@@ -18,6 +17,7 @@ from beatline.beat.statistics import Statistics
 from beatline.beat.sweeper import Sweeper
 from beatline.beat.watcher import Watcher
 from beatline.keys import prefix
+from beatline.occurrence_jobs import RegisteredTask
 from beatline.settings import Settings
 from beatline.wire.connection import HeldConnection
 

@@ -1,4 +1,4 @@
-"""``sched schedules``: history, pause, resume and remove, for one live schedule."""
+"""``sched schedules``: history, pause, resume, trigger and remove, for one live schedule."""
 
 from __future__ import annotations
 
@@ -180,5 +180,29 @@ def remove(wanted: Wanted, name: str, take_over: bool) -> int:
     return 0
 
 
+@click.command(
+    epilog="""\b
+Example:
+  sched schedules trigger nightly-report      one job now, whatever is planned
+
+\b
+Exit code 1 where the overlap policy skipped it, 2 where there is no such schedule."""
+)
+@click.argument("name", metavar="NAME")
+@json_option
+@place_options
+@click.pass_obj
+def trigger(wanted: Wanted, name: str, as_json: bool) -> int:
+    """Run a schedule's task now, outside its grid, under its overlap policy."""
+    made = _schedules(wanted).trigger(name)
+    if as_json:
+        print_json({"schedule": name, "job": made.id if made else None})
+    elif made is None:
+        tell(f"{name}: skipped: an earlier job has not ended", f"sched why {name} names it")
+    else:
+        click.echo(made.id)
+    return 0 if made else 1
+
+
 #: What ``sched schedules`` does to one live schedule.
-ACTS: Final[tuple[click.Command, ...]] = (history, pause, resume, remove)
+ACTS: Final[tuple[click.Command, ...]] = (history, pause, resume, trigger, remove)

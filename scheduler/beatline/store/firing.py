@@ -152,6 +152,24 @@ def fire(connection: HeldConnection, prefix: bytes, advance: Advance) -> Fired:
     return read_fired(connection.run(script("fire"), prefix, *advance.arguments()))
 
 
+def trigger(
+    connection: HeldConnection, prefix: bytes, schedule: str, overlap: str, step: JobStep
+) -> tuple[str, bytes]:
+    """
+    Make a job of a schedule outside its grid.
+
+    Returns:
+        (``OK``, b"") | (``REPEATED``, b"") | (``ABSENT``, b"") | (``SKIPPED``, id of the job that
+        was in the way).
+
+    *Retry-safe*: yes, while the job lives or its result does. *Atomicity*: ``trigger.lua``.
+    """
+    name = schedule.encode("utf-8", "surrogateescape")
+    arguments = (name, overlap, step.nominal_ms, step.id, step.record)
+    word, other = connection.run(script("trigger"), prefix, *arguments)
+    return word.decode(), other
+
+
 def read_fired(reply: Any) -> Fired:
     """The answer behind a reply."""
     word = reply[0].decode()
