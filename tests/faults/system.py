@@ -190,9 +190,9 @@ class System:
                 known.remove(command)
 
     @contextmanager
-    def stopped(self, command: Command) -> Iterator[None]:
-        """SIGSTOP for a command and all that descends from it, SIGCONT at the end."""
-        family = command.family()
+    def stopped(self, command: Command, *, alone: bool = False) -> Iterator[None]:
+        """SIGSTOP for a command, and unless alone for all its family; SIGCONT at the end."""
+        family = [command.pid] if alone else command.family()
         for pid in family:
             os.kill(pid, signal.SIGSTOP)
         begin_ns = time.monotonic_ns()

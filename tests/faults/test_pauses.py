@@ -33,6 +33,22 @@ def test_sigstop_of_a_worker_beyond_its_lease_then_sigcont(system: Make) -> None
     one.settle()
 
 
+def test_sigstop_of_a_supervisor_alone_beyond_its_lease(system: Make) -> None:
+    """Its children live on without anybody who keeps their lease."""
+    one = system()
+    one.beat()
+    stopped = one.worker("-c", "2")
+    one.worker("-c", "2")
+    one.load(rate=150)
+
+    for _ in range(round(lasting(4, 2))):
+        one.await_completed(100)
+        with one.stopped(stopped, alone=True):
+            time.sleep(2.5 * LEASE_S)
+
+    one.settle()
+
+
 def test_sigcont_after_the_lease_ends_the_stale_run_within_a_heartbeat(system: Make) -> None:
     one = system()
     one.beat()

@@ -26,6 +26,7 @@ from beatline_worker.batching import BatchSize
 from beatline_worker.consumer import ConsumerLoop, Desynchronised
 from beatline_worker.courier import Courier
 from beatline_worker.executor import Executor, Run, soft_limit_error
+from beatline_worker.lease_keeper import awake_or_not_ns
 from beatline_worker.options import EXIT_DESYNCHRONISED, ChildOptions
 from beatline_worker.table import INTERRUPT_SOFT_LIMIT, NO_LIMIT, Row
 
@@ -34,6 +35,8 @@ _log = logging.getLogger("beatline.worker.child")
 #: A batch that has run so long is settled before it goes on, ms: what is not settled runs again
 #: where the whole machine dies.
 SETTLE_AFTER_MS: Final = 5.0
+#: Pause between two looks whether the lease has been renewed, seconds.
+_RENEWAL_LOOK_S: Final = 0.02
 #: prctl option: the signal that a process gets when its parent dies.
 _PR_SET_PDEATHSIG: Final = 1
 
@@ -77,6 +80,7 @@ class Child:
             lease_ms=app.settings.lease_ms,
         )
         self._returns = 0
+        self._longest_unrenewed_ns = app.settings.lease_ms * 1_000_000 * 2 // 3
         self._batch = BatchSize(options.largest_batch)
         self._in_body: Run | None = None
         self._finished: list[Settlement] = []
@@ -100,6 +104,11 @@ class Child:
     def _work(self) -> None:
         resync = False
         while not self._is_done():
+            if self._is_unrenewed():
+                self._settle_finished()
+                time.sleep(_RENEWAL_LOOK_S)
+                resync = True
+                continue
             deliveries = self._exchange(self._batch.next(), resync=resync)
             resync = False
             if not deliveries:
@@ -161,8 +170,18 @@ class Child:
         return False
 
     def _is_out_of_date(self) -> bool:
-        """Whether jobs of this batch may not be ours any more: given back, or long unconfirmed."""
-        return self._row.returns != self._returns or self._loop.is_doubtful
+        """Whether jobs of this batch may not be ours any more, or may soon not be."""
+        is_given_back = self._row.returns != self._returns
+        return is_given_back or self._loop.is_doubtful or self._is_unrenewed()
+
+    def _is_unrenewed(self) -> bool:
+        """
+        Whether the supervisor has not renewed the lease for two thirds of it.
+
+        It may be stopped, or cut off. What would be started now may run elsewhere before it ends;
+        what has ended is settled while there is time.
+        """
+        return bool(awake_or_not_ns() - self._row.renewed_ns > self._longest_unrenewed_ns)
 
     def _note_finished(self, settlement: Settlement) -> None:
         row = self._row

@@ -57,6 +57,7 @@ class LeaseKeeper:
         lease_ms: Length of the lease.
         runs: (id, fence) of what runs, for a partition; called from this thread.
         report: Takes each answer; called from this thread, must not block.
+        renewed: Told after each renewal when it was sent (`awake_or_not_ns`); from this thread.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class LeaseKeeper:
         *,
         runs: Callable[[int], list[tuple[bytes, int]]],
         report: Callable[[Heartbeat], None],
+        renewed: Callable[[int], None],
     ) -> None:
         self._connection = HeldConnection(
             replace(endpoint, connect_timeout_ms=lease_ms // 5, reply_timeout_ms=lease_ms // 5)
@@ -77,6 +79,7 @@ class LeaseKeeper:
         self._lease_ms = lease_ms
         self._runs = runs
         self._report = report
+        self._renewed = renewed
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="lease-keeper", daemon=True)
         self._beats = 0
@@ -131,6 +134,8 @@ class LeaseKeeper:
         # A worker that had to register anew compares at once: its runs may be somebody else's.
         self._generation = self._connection.generation if known else 0
         self._renewed_ns = sent_ns
+        if known:
+            self._renewed(sent_ns)
         self._beats += 1
         return known
 

@@ -31,7 +31,7 @@ from beatline.ids import partition_of
 from beatline.wire.connection import Endpoint
 from beatline_worker.books import Books, WorkerSettings, describe
 from beatline_worker.checkup import health_of
-from beatline_worker.lease_keeper import Heartbeat, LeaseKeeper
+from beatline_worker.lease_keeper import Heartbeat, LeaseKeeper, awake_or_not_ns
 from beatline_worker.nursery import ChildState, Ended, Nursery
 from beatline_worker.obituary import estate_of
 from beatline_worker.options import ChildOptions, WorkerOptions
@@ -194,8 +194,14 @@ class Supervisor:
                 settings.lease_ms,
                 runs=self._runs,
                 report=report,
+                renewed=self._note_renewed,
             )
             self._keeper.start()
+
+    def _note_renewed(self, sent_ns: int) -> None:
+        """Children start nothing while the lease is in doubt; called by the keeper's thread."""
+        for child in list(self._nursery.children.values()):
+            child.row.renewed_ns = sent_ns
 
     def _runs(self, partition: int) -> list[tuple[bytes, int]]:
         """What runs in a partition, for the comparison; called by the lease keeper's thread."""
@@ -221,6 +227,8 @@ class Supervisor:
                 continue
             row = self._table.row(slot)
             row.reset()
+            # To be registered renews the lease, too.
+            row.renewed_ns = awake_or_not_ns()
             child = ChildState(slot, row, secrets.token_hex(8))
             self._nursery.children[slot] = child
             self._books.enrol([child.consumer], partial(self._ready.put, child))

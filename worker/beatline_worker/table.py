@@ -48,6 +48,7 @@ _NUMBERS: Final = {
     "interrupt_kind": 152,  # INTERRUPT_*
     "cancels": 160,  # number of entries in the ring of cancelled fences
     "returns": 168,  # how often jobs were given back that the child had not started
+    "renewed_ns": 176,  # when the last renewal of the lease that was answered was sent
 }
 _CANCEL_RING_AT: Final = 256
 _CANCEL_RING: Final = 32
@@ -100,6 +101,7 @@ class Row:
     interrupt_kind = _number(_NUMBERS["interrupt_kind"])
     cancels = _number(_NUMBERS["cancels"])
     returns = _number(_NUMBERS["returns"])
+    renewed_ns = _number(_NUMBERS["renewed_ns"])
 
     def reset(self) -> None:
         """Empty the row for a new child."""
