@@ -30,6 +30,8 @@ def pytest_runtest_makereport(
         row = _row_of(item)
         row.outcome = "not run"
         row.remarks = [str(getattr(reason, "msg", reason))]
+    elif item.get_closest_marker("faults") and report.failed:
+        _row_of(item).outcome = "broken"
     return report
 
 

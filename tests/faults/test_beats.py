@@ -24,7 +24,7 @@ def test_kill_9_of_leading_beats_with_100_schedules_every_1_to_2_s(system: Make)
     one = system()
     # Leaders may be killed faster than they take over; what is late by then is still to be made.
     policies = "overlap: allow, catch_up: all, catch_up_window: 1h"
-    plan = write_schedules(one.folder, 100, seconds=lasting(50, 20), policies=policies)
+    plan = write_schedules(one.folder, 100, seconds=lasting(42, 20), policies=policies)
     for _ in range(3):
         one.beat("--schedules", str(plan.path))
     one.worker("-c", "2")

@@ -26,7 +26,7 @@ HOUR_S = 3600
 def test_clock_skew(system: Make, target: str, skew_s: int) -> None:
     one = system()
     environments = {target: skewed(one.folder, skew_s)}
-    plan = write_schedules(one.folder, 10, seconds=lasting(14, 12), policies="overlap: skip")
+    plan = write_schedules(one.folder, 10, seconds=lasting(11, 10), policies="overlap: skip")
     one.beat("--schedules", str(plan.path), env=environments.get("beat"))
     one.worker("-c", "2", env=environments.get("worker"))
     targets = plan.await_applied(one.server)

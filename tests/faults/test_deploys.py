@@ -17,7 +17,7 @@ Make = Callable[..., System]
 
 def test_rolling_term_restarts_under_load(system: Make) -> None:
     one = system()
-    plan = write_schedules(one.folder, 10, seconds=lasting(60, 25))
+    plan = write_schedules(one.folder, 10, seconds=lasting(45, 25))
     declared = ("--schedules", str(plan.path))
     one.beat(*declared)
     one.beat(*declared)

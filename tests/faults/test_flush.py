@@ -21,7 +21,7 @@ BACK_S = 15.0
 
 def test_flushall_under_load(system: Make) -> None:
     one = system()
-    plan = write_schedules(one.folder, 20, seconds=lasting(45, 30))
+    plan = write_schedules(one.folder, 20, seconds=lasting(34, 30))
     declared = ("--schedules", str(plan.path))
     one.beat(*declared)
     one.beat(*declared)

@@ -21,7 +21,7 @@ Make = Callable[..., System]
 
 def test_garbage_in_every_key_under_load(system: Make) -> None:
     one = system()
-    plan = write_schedules(one.folder, 5, seconds=lasting(40, 25))
+    plan = write_schedules(one.folder, 5, seconds=lasting(32, 22))
     one.beat("--schedules", str(plan.path))
     for _ in range(2):
         one.worker("-c", "2")

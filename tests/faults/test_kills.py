@@ -22,7 +22,7 @@ def test_load_without_faults(system: Make) -> None:
     one.beat()
     one.worker("-c", "2")
     one.load(rate=200)
-    time.sleep(lasting(8, 3))
+    time.sleep(lasting(5, 3))
 
     one.settle()
 

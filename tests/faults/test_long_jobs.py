@@ -22,7 +22,7 @@ def test_jobs_longer_than_the_lease(system: Make, how: str, pool: str) -> None:
     one.beat()
     one.worker("-c", "1", "-P", pool)
     one.worker("-c", "1", "-P", pool)
-    length_s = lasting(4, 3) * LEASE_S
+    length_s = lasting(3, 2.5) * LEASE_S
 
     for number in range(2):
         if how == "nap":

@@ -48,7 +48,7 @@ def test_network_fault(
     one.load("--eta-share", share, rate=60, url=urls.get("client"))
     one.await_completed(60)
 
-    seconds = lasting(6, 4)
+    seconds = lasting(4, 3)
     if fault == "black hole":
         with one.outage(HALF_OPEN_LIMIT_S):
             network.black_hole()

@@ -25,7 +25,7 @@ def test_sigstop_of_a_worker_beyond_its_lease_then_sigcont(system: Make) -> None
     one.worker("-c", "2")
     one.load(rate=100)
 
-    for _ in range(round(lasting(4, 2))):
+    for _ in range(round(lasting(3, 2))):
         one.await_completed(100)
         with one.stopped(stopped):
             time.sleep(2.5 * LEASE_S)
@@ -41,7 +41,7 @@ def test_sigstop_of_a_supervisor_alone_beyond_its_lease(system: Make) -> None:
     one.worker("-c", "2")
     one.load(rate=150)
 
-    for _ in range(round(lasting(4, 2))):
+    for _ in range(round(lasting(3, 2))):
         one.await_completed(100)
         with one.stopped(stopped, alone=True):
             time.sleep(2.5 * LEASE_S)
@@ -53,7 +53,7 @@ def test_sigcont_after_the_lease_ends_the_stale_run_within_a_heartbeat(system: M
     one = system()
     one.beat()
     stopped = one.worker("-c", "1")
-    one.send("steps", "long", 12.0)
+    one.send("steps", "long", 8.0)
     eventually(lambda: one.journal.count("step") > 5)
     one.worker("-c", "1")
 
@@ -80,7 +80,7 @@ def test_sigstop_of_redis_and_of_all_beats_for_60_s(system: Make) -> None:
         one.worker("-c", "2", "-Q", "long")
         one.load(rate=40)
         for number in range(2):
-            one.send("steps", f"long{number}", lasting(75, 12), queue="long")
+            one.send("steps", f"long{number}", lasting(66, 12), queue="long")
         one.await_completed(40)
     frozen.row.remarks.append("two systems")
 
