@@ -85,6 +85,12 @@ TRANSITIONS: Final = (
     Transition("reclaim", ("RUNNING",), ("QUEUED", "RUNNING", "CANCELLED", "LOST", "DEAD")),
     Transition("withdraw", ("RUNNING",), ("QUEUED", "RUNNING", "CANCELLED")),
     Transition("cancel", ("SCHEDULED", "RETRYING", "QUEUED", "RUNNING"), ("CANCELLED", "RUNNING")),
-    Transition("reschedule", ("SCHEDULED", "RETRYING", "QUEUED"), ("SCHEDULED", "QUEUED")),
+    Transition(
+        "reschedule",
+        ("SCHEDULED", "RETRYING", "QUEUED"),
+        ("SCHEDULED", "RETRYING", "QUEUED", "RUNNING"),
+    ),
+    Transition("renew", ("RUNNING",), ("RUNNING", "QUEUED", "CANCELLED")),
+    Transition("report", ("RUNNING",), ("RUNNING",)),
     Transition("revive", ("DEAD",), ("QUEUED", "RUNNING")),
 )
