@@ -4,7 +4,7 @@ from __future__ import annotations
 
 #: The layers, lowest first. A module imports from its own layer and from those below, never from
 #: above: what a lower layer does can be understood, and tested, without the higher ones.
-LAYERS = ("words", "values", "redis", "store", "client", "roles", "cli")
+LAYERS = ("words", "values", "redis", "store", "client", "roles", "testing", "cli")
 
 #: A module's layer, by its name or the nearest package above it that is named here. What words
 #: and values import has to be named too: the rest of `beatline` counts as the client's.
@@ -45,6 +45,9 @@ LAYER_OF = {
     "beatline.beat": "roles",
     "beatline_worker": "roles",
     "beatline_schedules": "roles",
+    # For users' tests: drives what beat and worker do, in one process and by a clock of its own.
+    # It imports their pure parts, so that what is tested is what runs; nobody imports it.
+    "beatline.testing": "testing",
     # Command line: knows everything, imports it late.
     "beatline.cli": "cli",
     "beatline_worker.cli": "cli",
@@ -62,6 +65,7 @@ REDIS_PACKAGES = ("redis", "hiredis")
 ONE_DOOR = {
     "croniter": "its faults with zones and repeated hours are mended in one place",
     "apscheduler": "two of its triggers are sound, and users bring their own",
+    "pytest": "only those who ask for our fixtures have to have it",
     "yaml": "YAML 1.1's surprises are caught where files are read",
 }
 
