@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from beatline.errors import InvalidScheduleFile
+from beatline.errors import WrongUse
 from tests.importing.conftest import Import, by_name, only
 
 
@@ -209,5 +209,5 @@ def test_cronjob_when_it_has_no_counterpart_then_it_is_left_out_with_a_reason(
 
 
 def test_manifest_when_it_is_no_yaml_then_the_error_has_the_right_line(bring: Import) -> None:
-    with pytest.raises(InvalidScheduleFile, match="Kubernetes CronJobs:5:1: "):
+    with pytest.raises(WrongUse, match="Kubernetes CronJobs:5:1: "):
         bring("k8s", "kind: Service\n---\nkind: CronJob\nx: [\n")

@@ -43,7 +43,7 @@ def import_cronjobs(
         timezone: Zone of CronJobs without ``timeZone``: that of the controller, mostly UTC.
 
     Raises:
-        InvalidScheduleFile: It is not YAML that can be read.
+        WrongUse: It is not YAML that can be read.
     """
     names = Names()
     entries: list[Entry] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from beatline.errors import InvalidScheduleFile
+from beatline.errors import WrongUse
 from beatline_schedules.document import Mapping, Node, Scalar, Sequence, read_document
 from beatline_schedules.problem import Report
 from beatline_schedules.scalars import DateLike, Surprise, read_plain
@@ -32,7 +32,7 @@ def read_manifests(text: str, title: str) -> list[Any]:
         title: What it is called in errors.
 
     Raises:
-        InvalidScheduleFile: It is not YAML that can be read.
+        WrongUse: It is not YAML that can be read.
     """
     report = Report(title)
     objects: list[Any] = []
@@ -43,8 +43,9 @@ def read_manifests(text: str, title: str) -> list[Any]:
         lines_before += part.count("\n")
         if root is not None:
             objects += _items(plain_value(root))
-    if report.problems:
-        raise InvalidScheduleFile(report.problems)
+    for problem in report.problems:
+        where = f"{title}:{problem.line}:{problem.column}"
+        raise WrongUse(f"{where}: {problem.message}", remedy=problem.remedy)
     return objects
 
 

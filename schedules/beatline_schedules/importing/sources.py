@@ -62,10 +62,10 @@ def import_schedules(
         Entries that `sched schedules check` accepts, and what was left out, with reasons.
 
     Raises:
-        WrongUse: The source is unknown, or ``given`` is not what it needs.
+        WrongUse: The source is unknown, or ``given`` is not what it needs, such as a manifest
+            that is no YAML.
         InvalidTrigger: There is no such time zone.
         AppNotLoadable: A module cannot be imported, or does not hold what is wanted.
-        InvalidScheduleFile: A manifest is not YAML that can be read.
     """
     try:
         kind = Source(source)
