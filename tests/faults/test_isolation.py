@@ -43,7 +43,7 @@ def test_job_that_must_not_run_twice_when_its_machine_dies_then_it_is_lost(syste
     one = system()
     one.beat()
     doomed = one.worker("-c", "1")
-    result = one.app.send_task("unsure", ("job", 1.0))
+    result = one.app.send_task("unsure", ("job", 20.0))
     eventually(lambda: one.journal.count("step") > 2)
     one.worker("-c", "1")
 
