@@ -54,6 +54,7 @@ KEYS: Final = (
     Key("cancelled", "hash", "gone with its jobs", "id -> soft or hard"),
     Key("unknown", "hash", "gone with its jobs", "id -> first seen by a worker without its task"),
     Key("progress", "hash", "gone with its jobs", "id -> how far a running job is"),
+    Key("unsure", "hash", "gone with its jobs", "id -> 1: not to be run twice"),
     Key("checkpoints", "hash", "gone with its jobs", "id -> what the task wants to keep"),
     Key("tombs", "hash", "gone with the entry", "id -> list that has a stale entry"),
     Key("senders:*", "hash", "ttl", "by hour: sender -> last call:refused"),

@@ -33,6 +33,9 @@ class Courier(Protocol):
     def keep_checkpoint(self, raw_id: bytes, fence: int, value: Any) -> None:
         """Keep a value for the job's next delivery."""
 
+    def note_unsure(self, raw_id: bytes, fence: int) -> None:
+        """Note that the job must not run twice."""
+
     def checkpoint(self, raw_id: bytes) -> Any:
         """What an earlier delivery kept, or None."""
 

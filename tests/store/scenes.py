@@ -57,7 +57,7 @@ def set_scene(partition: Partition) -> None:
     partition.taker("w", "c").settle()
     partition.run("cancel", IDS["cancelled"], TTL_MS, "soft")
     held = partition.dump()["held:w"][IDS["held"]].rpartition(b":")[2]
-    for kind in ("progress", "checkpoints"):
+    for kind in ("progress", "checkpoints", "unsure"):
         partition.run("report", "w", "c", IDS["held"], held, kind, b"value")
     partition.taker("v", "x", "p").settle()
     partition.enqueue(IDS["offered"], record=make_record("p"))

@@ -82,11 +82,13 @@ class Courier:
             LeaseLost: Another delivery owns the job.
             Uncertain: Redis did not answer within five seconds.
         """
-        packed = dumps(value, "checkpoint")
+        self._insist(raw_id, fence, "checkpoints", dumps(value, "checkpoint"))
+
+    def _insist(self, raw_id: bytes, fence: int, kind: Any, value: bytes) -> None:
         deadline = time.monotonic() + CHECKPOINT_FOR_S
         while True:
             try:
-                self._report(raw_id, fence, "checkpoints", packed)
+                self._report(raw_id, fence, kind, value)
                 return
             except (*LOST, NotSent, ResponseError) as error:
                 if refusal_code(error) == "LEASELOST":
@@ -94,10 +96,19 @@ class Courier:
                 self._connection.close()
                 if time.monotonic() > deadline:
                     raise Uncertain(
-                        f"the checkpoint of job {id_text(raw_id)} may not be written: {error}",
+                        f"the {kind} of job {id_text(raw_id)} may not be written: {error}",
                         remedy="let the exception end the attempt, so that it is made again",
                     ) from error
             time.sleep(0.1)
+
+    def note_unsure(self, raw_id: bytes, fence: int) -> None:
+        """
+        Note that a job must not run twice, where its sender did not know that of its task.
+
+        Raises:
+            LeaseLost, Uncertain: As for `keep_checkpoint`; the body must not begin then.
+        """
+        self._insist(raw_id, fence, "unsure", b"1")
 
     def checkpoint(self, raw_id: bytes) -> Any:
         """What an earlier delivery kept, or None."""

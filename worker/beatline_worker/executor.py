@@ -27,6 +27,7 @@ from beatline.errors import (
     Reject,
     Retry,
     SoftTimeLimitExceeded,
+    Uncertain,
     UndecodableJob,
     UnserializableArgument,
 )
@@ -147,11 +148,22 @@ class Executor:
     def run(self, run: Run, started_ms: int) -> Settlement:
         """Call the body, and say how it ended. ``started_ms`` is on the server's clock."""
         begun = time.monotonic()
+        if run.task.options.on_unsure == "skip" and not run.job.skip_unsure:
+            # Sent by name, by a client that does not know the task: noted before the body begins.
+            try:
+                self._note_unsure(run)
+            except (LeaseLost, Uncertain) as error:
+                _log.warning("job.not_begun job=%s error=%s", run.job.text, error)
+                return Settlement(run.delivery.id, run.delivery.fence, "return")
         try:
             return self._run(run, started_ms, begun)
         except (SoftTimeLimitExceeded, JobCancelled) as late:
             # The interruption arrived as the body had ended, before its end was written down.
             return self._failed(run, late, started_ms, begun)
+
+    def _note_unsure(self, run: Run) -> None:
+        if self._courier is not None:
+            self._courier.note_unsure(run.delivery.id, run.delivery.fence)
 
     def _run(self, run: Run, started_ms: int, begun: float) -> Settlement:
         task, job = run.task, run.job

@@ -1,7 +1,7 @@
 -- report: RUNNING -> RUNNING
 -- What a running job tells of itself: its progress, or a checkpoint.
 -- Guarantee: written under the fence of its delivery; a stale run changes nothing (G5).
--- ARGV: now, worker, consumer, id, fence, "progress" or "checkpoints", value.
+-- ARGV: now, worker, consumer, id, fence, "progress", "checkpoints" or "unsure", value.
 -- REPLY: {"OK"}
 -- RAISES: LEASELOST the delivery is no longer the caller's.
 -- include: prelude

@@ -36,7 +36,7 @@ end
 
 local is_repeated, settled, stale = number == tonumber(last), 0, {}
 local is_marked = call('EXISTS', P .. 'deliveries', P .. 'attempts', P .. 'tombs', P .. 'cancelled',
-  P .. 'unknown', P .. 'progress', P .. 'checkpoints') > 0
+  P .. 'unknown', P .. 'progress', P .. 'checkpoints', P .. 'unsure') > 0
 if acks > 0 and not is_repeated then
   local ended = settle_acks(held, consumer, 11, acks, stale)
   settled = #ended

@@ -24,7 +24,10 @@ from beatline.store.snapshot import Snapshot, kind_of, read_snapshot
 from beatline.wire.connection import HeldConnection
 
 #: What is noted of a job beside its record.
-_MARKS: Final = ("deliveries", "attempts", "cancelled", "unknown", "progress", "checkpoints")
+_MARKS: Final = (
+    *("deliveries", "attempts", "cancelled", "unknown"),
+    *("progress", "checkpoints", "unsure"),
+)
 #: Longest lease that settings allow, ms.
 _LONGEST_LEASE_MS: Final = 86_400_000
 

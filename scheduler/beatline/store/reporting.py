@@ -16,11 +16,11 @@ def report(
     raw_id: bytes,
     fence: int,
     *,
-    kind: Literal["progress", "checkpoints"],
+    kind: Literal["progress", "checkpoints", "unsure"],
     value: bytes,
 ) -> None:
     """
-    Write a job's progress or checkpoint.
+    Write a job's progress or checkpoint, or that it must not run twice.
 
     Raises:
         redis.ResponseError: ``LEASELOST`` where another delivery owns the job.

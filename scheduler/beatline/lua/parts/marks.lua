@@ -1,5 +1,6 @@
 -- part marks: what is noted of a job beside its record, and only of jobs concerned.
-local MARKS = { 'deliveries', 'attempts', 'cancelled', 'unknown', 'progress', 'checkpoints' }
+local MARKS = { 'deliveries', 'attempts', 'cancelled', 'unknown', 'progress', 'checkpoints',
+  'unsure' }
 
 -- A count as digits; garbage counts as nothing.
 local function count_of(mark, id)
@@ -12,7 +13,7 @@ local has_marks
 local function forget_marks(ids)
   if has_marks == nil then
     has_marks = call('EXISTS', P .. 'deliveries', P .. 'attempts', P .. 'cancelled',
-      P .. 'unknown', P .. 'progress', P .. 'checkpoints') > 0
+      P .. 'unknown', P .. 'progress', P .. 'checkpoints', P .. 'unsure') > 0
   end
   if has_marks then
     for _, mark in ipairs(MARKS) do

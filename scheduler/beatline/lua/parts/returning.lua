@@ -1,7 +1,7 @@
 -- part returning: held jobs back to the front of their queues, in the order of their fences.
 -- Charges a death of its process to a job. False where the job ended by it: dead, or lost.
 local function survives_charge(id, job, forensics, max_deliveries, ttl_ms)
-  if has_flag(job, FLAG_SKIP_UNSURE) then
+  if has_flag(job, FLAG_SKIP_UNSURE) or safely('HEXISTS', P .. 'unsure', id) == 1 then
     finish(id, job, 'LOST', forensics, ttl_ms)
     return false
   end
