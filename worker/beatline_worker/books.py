@@ -143,6 +143,9 @@ class Books:
         def chore(connection: HeldConnection) -> None:
             time.sleep(_LIMIT_SEEN_S)
             beyond = max(row.limit, row.current)
+            # What reaches the child from here on it leaves alone, and asks for again. It must not
+            # go back: this call, or a lost one before it, may arrive after that.
+            known = row.known
             returned = 0
             for key_prefix in self._prefixes:
                 returned += give_back(
@@ -152,6 +155,7 @@ class Books:
                     child.consumer,
                     beyond,
                     self.settings.result_ttl_ms,
+                    up_to_fence=known,
                 )
             row.known = min(row.known, beyond)
             # Before the limit is lifted: the child still has what was given back in its batch.

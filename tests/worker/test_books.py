@@ -1,0 +1,79 @@
+"""The supervisor's entries in Redis, and what the memory that it shares with a child decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from beatline import App
+from beatline.keys import prefix
+from beatline.store.delivering import Consumer, Delivery, settle
+from beatline.wire.connection import Endpoint, HeldConnection
+from beatline_worker.books import Books, WorkerSettings
+from beatline_worker.nursery import ChildState
+from beatline_worker.table import NO_LIMIT, Table
+from tests.servers import eventually
+
+PREFIX = prefix("sched", 0)
+
+
+@pytest.fixture
+def books(redis_url: str) -> Iterator[Books]:
+    """The entries of a worker ``w`` with one child ``c``."""
+    settings = WorkerSettings(
+        url=redis_url,
+        namespace="sched",
+        partitions=1,
+        lease_ms=15_000,
+        max_deliveries=3,
+        result_ttl_ms=60_000,
+        default_queue="default",
+        tasks=("noop",),
+    )
+    made = Books(settings, "w", {}, lambda: None)
+    made.enrol(["c"])
+    eventually(lambda: made.are_done)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def child() -> ChildState:
+    """A child that has a row."""
+    row = Table(1).row(0)
+    row.reset()
+    return ChildState(0, row, "c")
+
+
+def test_give_back_when_a_take_crosses_it_then_what_was_taken_stays(
+    books: Books, child: ChildState, app: App, redis_url: str
+) -> None:
+    first, second, third = hold_three(app, redis_url)
+    child.row.current = first.fence
+    # The third is on its way to the child: its row does not tell of it yet.
+    child.row.known = second.fence
+
+    books.give_back(child)
+    eventually(lambda: books.are_done)
+
+    assert {first.id, third.id} == held(redis_url)
+    assert (1, NO_LIMIT) == (child.row.returns, child.row.limit)
+
+
+def hold_three(app: App, redis_url: str) -> list[Delivery]:
+    """Three jobs in the child's hands."""
+    for _ in range(3):
+        app.send_task("noop", ignore_result=True)
+    connection = HeldConnection(Endpoint(redis_url))
+    taken = settle(connection, PREFIX, Consumer("w", "c", "default"), 1, limit=3)
+    connection.close()
+    return taken.deliveries
+
+
+def held(redis_url: str) -> set[bytes]:
+    """Ids that the worker holds."""
+    connection = HeldConnection(Endpoint(redis_url))
+    found: set[bytes] = set(connection.call("HKEYS", PREFIX + b"held:w"))
+    connection.close()
+    return found
