@@ -211,7 +211,7 @@ class RedisProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=_dies_with_us(),  # noqa: PLW1509 - one C call, no locks
+                preexec_fn=_dies_with_us(),
             )
         eventually(self._answers, _START_TIMEOUT_S, what=f"{self.binary} to answer PING")
         return self

@@ -51,9 +51,7 @@ def duration_ms(value: str | float | timedelta, name: str = "duration") -> int:
             raise InvalidSetting(f"{name} {value!r} is not a duration", remedy=remedy)
         total = int(-(-value * 1000 // 1))
     else:
-        raise InvalidSetting(
-            f"{name} is a {type(value).__name__}, not a duration", remedy=remedy
-        )
+        raise InvalidSetting(f"{name} is a {type(value).__name__}, not a duration", remedy=remedy)
     if total < 0:
         raise InvalidSetting(f"{name} {value!r} is negative", remedy=remedy)
     return total

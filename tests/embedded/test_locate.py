@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import redis
+
 from beatline.embedded import EmbeddedServer, data_folder, embedded_url, locate, server_binary
 from beatline.errors import RedisUnavailable, UnfitServer
 

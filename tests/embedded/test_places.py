@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from beatline.embedded.places import SOCKET_PATH_BYTES, Places
 from beatline.errors import RedisUnavailable
 

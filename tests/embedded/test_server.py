@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import redis
+
 from beatline.embedded import EmbeddedServer, embedded_url
 from beatline.embedded.readiness import NoAnswer, await_ready
 from beatline.errors import RedisUnavailable, UnfitServer
-
 from tests.conftest import binary_or_skip
 from tests.embedded.conftest import Owner
 from tests.servers import eventually

@@ -48,7 +48,10 @@ class Troublemaker:
 
     def act(self) -> None:
         """One fault."""
-        self.one.chances.choice(self._faults)()
+        fault = self.one.chances.choice(self._faults)
+        # For whoever reads the journal of a failure.
+        self.one.note("fault", fault.__name__)
+        fault()
         self.count += 1
 
     def kill_child(self) -> None:

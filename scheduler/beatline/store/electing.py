@@ -30,9 +30,7 @@ def elect(
 ) -> Election:
     """Take or keep the leadership for ``length_ms``, if nobody else has it."""
     word, term, leader, now_us = connection.run(script("elect"), prefix, beat, length_ms, about)
-    return Election(
-        word == b"LEADER", int(term), leader.decode("utf-8", "replace"), int(now_us)
-    )
+    return Election(word == b"LEADER", int(term), leader.decode("utf-8", "replace"), int(now_us))
 
 
 def resign(connection: HeldConnection, prefix: bytes, beat: str) -> None:
