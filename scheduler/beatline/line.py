@@ -9,6 +9,8 @@ that rare.
 from __future__ import annotations
 
 import os
+import socket
+import struct
 from typing import Any
 
 import hiredis
@@ -57,6 +59,7 @@ class Line(HeldConnection):
             connection = self._connection
         if self._reader_of is not connection:
             self._reader, self._reader_of = hiredis.Reader(), connection
+            _leave_timeouts_to_the_kernel(connection._sock, self.endpoint.reply_timeout_ms)
         sock, reader = connection._sock, self._reader
         try:
             sock.sendall(packed)
@@ -67,7 +70,7 @@ class Line(HeldConnection):
                     raise RedisConnectionError("the server closed the connection")
                 reader.feed(received)
                 reply = reader.gets()
-        except TimeoutError as error:
+        except (TimeoutError, BlockingIOError) as error:
             self.close()
             raise RedisTimeoutError("no reply in time") from error
         except OSError as error:
@@ -79,3 +82,18 @@ class Line(HeldConnection):
         if isinstance(reply, hiredis.ReplyError):
             raise BaseParser.parse_error(str(reply))
         return reply
+
+
+def _leave_timeouts_to_the_kernel(sock: Any, timeout_ms: int) -> None:
+    """
+    Bound each send and receive by socket options.
+
+    Python's own timeouts ask ``poll`` before each system call, two more per exchange; a kernel's
+    end as BlockingIOError. A TLS socket keeps Python's: it reads more than once for a reply.
+    """
+    if type(sock) is not socket.socket:
+        return
+    bound = struct.pack("@ll", timeout_ms // 1000, timeout_ms % 1000 * 1000)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, bound)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, bound)
+    sock.settimeout(None)
