@@ -11,9 +11,9 @@ countdown: it must not start earlier.
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import random
 import signal
-import threading
 import time
 
 from beatline import App
@@ -22,8 +22,8 @@ from tests.faults.journal import write
 
 #: Share of jobs that fail once.
 _STUMBLES = 0.05
-#: Share of jobs that take much longer than the others, and how long, seconds.
-_LONG, _LONG_S = 0.01, (0.15, 0.5)
+#: How long jobs take that take much longer than the others, seconds.
+_LONG_S = (0.15, 0.5)
 #: How long an unsure call is repeated, seconds.
 _PATIENCE_S = 60.0
 
@@ -44,28 +44,33 @@ class Load:
         self._random = random.Random(options.seed)
         self._range_s = (options.shortest_ms / 1000, options.longest_ms / 1000)
         self._eta_share: float = options.eta_share
+        self._long_share: float = options.long_share
         self._own_ids: bool = options.own_ids
-        self._stop = threading.Event()
-        signal.signal(signal.SIGTERM, lambda *_: self._stop.set())
+        # No Event: to set one in a signal's handler, while its own thread waits for it, may deadlock.
+        self._is_over = False
+        signal.signal(signal.SIGTERM, self._note_end)
 
     def run(self) -> None:
         """Open loop: a call that takes long is followed by others until the rate is met again."""
         begun = time.monotonic()
         sent = 0
-        while not self._stop.is_set() and time.monotonic() - begun < self._seconds:
+        while not self._is_over and time.monotonic() - begun < self._seconds:
             due = begun + sent / self._rate
             # After an outage the rate is not made up for: that would be another load.
             if time.monotonic() - due > 1.0:
                 begun += time.monotonic() - due
-            self._stop.wait(max(due - time.monotonic(), 0))
+            time.sleep(max(due - time.monotonic(), 0))
             self._send(f"{self._name}-{sent}")
             sent += 1
+
+    def _note_end(self, *_: object) -> None:
+        self._is_over = True
 
     def _send(self, key: str) -> None:
         task = "stumble" if self._random.random() < _STUMBLES else "work"
         is_later = self._random.random() < self._eta_share
         countdown = self._random.randint(50, 1000) / 1000 if is_later else None
-        is_long = self._random.random() < _LONG
+        is_long = self._random.random() < self._long_share
         length_s = round(self._random.uniform(*(_LONG_S if is_long else self._range_s)), 4)
         if countdown:
             write("planned", key, round(countdown * 1000))
@@ -85,7 +90,7 @@ class Load:
         if lost is not None:
             write(self._repeat(lost), key)
         if what == "refused":
-            self._stop.wait(0.05)
+            time.sleep(0.05)
 
     def _repeat(self, lost: Uncertain) -> str:
         deadline = time.monotonic() + _PATIENCE_S
@@ -104,6 +109,8 @@ class Load:
 
 def main() -> None:
     """Read the options and send."""
+    # A client that hangs is asked where.
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
     parser = argparse.ArgumentParser()
     parser.add_argument("--name", default="job")
     parser.add_argument("--rate", type=float, default=200.0)
@@ -112,6 +119,7 @@ def main() -> None:
     parser.add_argument("--shortest-ms", type=float, default=5.0)
     parser.add_argument("--longest-ms", type=float, default=20.0)
     parser.add_argument("--eta-share", type=float, default=0.15)
+    parser.add_argument("--long-share", type=float, default=0.01)
     parser.add_argument("--own-ids", action="store_true")
     Load(parser.parse_args()).run()
 

@@ -216,8 +216,14 @@ class System:
         """Let the clients finish their calls and end."""
         for client in self._loads:
             client.terminate()
-        for client in self._loads:
-            assert client.wait(90) == 0, (self.folder / "load0.log").read_text()[-2000:]
+        for number, client in enumerate(self._loads):
+            log = self.folder / f"load{number}.log"
+            try:
+                assert client.wait(90) == 0, log.read_text()[-2000:]
+            except subprocess.TimeoutExpired:
+                client.send_signal(signal.SIGUSR1)
+                eventually(lambda path=log: "Current thread" in path.read_text())
+                raise AssertionError(f"a client hangs:\n{log.read_text()}") from None
         self._loads.clear()
 
     def close(self) -> None:

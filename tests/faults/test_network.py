@@ -88,9 +88,10 @@ def test_replies_lost_after_the_write_took_effect(
     one = system()
     network = networks(one)
     one.beat(url=network.url)
-    one.worker("-c", "2", url=network.url, env=CALM_LEASE)
-    one.load(rate=100, url=network.url)
-    one.load("--own-ids", rate=50, url=network.url)
+    # Long jobs among short ones: what waits behind them is given back while they run.
+    one.worker("-c", "4", url=network.url, env=CALM_LEASE)
+    one.load("--long-share", "0.08", rate=70, url=network.url)
+    one.load("--own-ids", rate=30, url=network.url)
 
     for _ in range(round(lasting(30, 12))):
         one.await_completed(20)
