@@ -46,7 +46,7 @@ class Load:
         self._eta_share: float = options.eta_share
         self._long_share: float = options.long_share
         self._own_ids: bool = options.own_ids
-        # No Event: to set one in a signal's handler, while its own thread waits for it, may deadlock.
+        # No Event: to set one in a handler, while its own thread waits for it, may deadlock.
         self._is_over = False
         signal.signal(signal.SIGTERM, self._note_end)
 
