@@ -55,7 +55,7 @@ def main() -> None:
             answer = run(folder, [sys.executable, "call.py"])
             if answer.strip() != "42":
                 sys.exit(f"20 + 22 gave {answer!r}")
-            run(folder, [str(SCHED), "call", "-A", "app.py:app", "add", "-a", "[1, 2]"])
+            run(folder, [str(SCHED), "call", "-A", "app.py:app", "app.add", "-a", "[1, 2]"])
         finally:
             for running in (worker, server):
                 if running is not None:
