@@ -25,6 +25,40 @@ def test_enqueue_when_due_now_then_the_job_is_queued(partition: Partition) -> No
     }
 
 
+def test_enqueue_when_others_wait_already_then_the_job_stands_behind_them(
+    partition: Partition,
+) -> None:
+    partition.enqueue(A, number=7)
+
+    answer = partition.enqueue(B, number=8)
+    repeated = partition.enqueue(B, number=8)
+
+    assert (answer.repeated, answer.now_ms) == (False, partition.clock.now_ms)
+    assert repeated.repeated
+    assert partition.dump() == {
+        "jobs": {A: RECORD, B: RECORD},
+        "ready:q:4": [A, B],
+        "queues": {b"q": b"-4"},
+        "senders:497222": {b"sender": b"8:"},
+    }
+
+
+@pytest.mark.parametrize("key", ["jobs", "ready:q:4", "senders:497222"])
+def test_enqueue_when_a_key_has_another_type_then_the_job_is_queued_all_the_same(
+    partition: Partition, key: str
+) -> None:
+    partition.enqueue(A, number=7)
+    partition.client.delete(partition.key(key))
+    partition.client.set(partition.key(key), "garbage")
+    partition.is_sound = False  # What lay under the key is gone.
+
+    partition.enqueue(B, number=8)
+
+    assert partition.client.hget(partition.key("jobs"), B) == RECORD
+    assert B in partition.client.lrange(partition.key("ready:q:4"), 0, -1)
+    assert partition.client.hget(partition.key("senders:497222"), b"sender") == b"8:"
+
+
 def test_enqueue_when_due_later_then_the_job_is_scheduled_and_beat_is_woken(
     partition: Partition,
 ) -> None:

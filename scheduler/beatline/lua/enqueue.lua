@@ -5,61 +5,29 @@
 --   due: "0" now, "+ms" after the server's now, or an instant in ms.
 -- REPLY: {"OK"|"REPEATED", refused positions (1-based) separated by spaces, server's now in ms}
 -- RAISES: BADRECORD a record cannot be read, or its id is not one; TOOLARGE over 10,000 jobs.
--- include: prelude, record
--- defer: marks, watched, fence, queues, handing, tombs, sender
--- include: make_ready, timeline
-local sender, number, check = ARGV[2], ARGV[3], ARGV[4] == '1'
-if #ARGV > 30004 then
-  return redis.error_reply('TOOLARGE a call of over 10,000 jobs: send 1,000')
-end
-local book = P .. 'senders:' .. string.format('%d', math.floor(now_ms / 3600000))
-local entry = safely('HGET', book, sender) or rarely().other_entry(sender)
-local last = entry and tonumber(string.match(entry, '^(%d+):') or '')
-if last and last < 9e15 and last >= tonumber(number) then
-  return rarely().repeated(book, sender, number, entry)
-end
-
-local refused, fields, timed, earliest, ready, order = {}, {}, nil, 1 / 0, {}, {}
-local seen = check and {}
-for at = 5, #ARGV, 3 do
-  local id, due, record = ARGV[at], ARGV[at + 1], ARGV[at + 2]
-  local flags, length = is_sound(record, id)
-  if not flags then
-    return redis.error_reply('BADRECORD job ' .. text((at - 2) / 3) .. ' has no readable record')
-  elseif check and (seen[id] or safely('HEXISTS', P .. 'jobs', id) == 1
-    or safely('STRLEN', P .. 'result:' .. id) > 0) then
-    -- A caller's own id is refused while it lives and while its finished marker stands.
-    refused[#refused + 1] = text((at - 2) / 3)
-  else
-    if check then seen[id] = true end
-    fields[#fields + 1] = id
-    fields[#fields + 1] = record
-    local place = string.sub(record, 2, 2) .. string.sub(record, 5, 4 + length)
-    local due_ms = due == '0' and 0 or tonumber(due)
-      + (string.byte(due) == 43 and math.ceil(now_us / 1000) or 0)
-    if due_ms > now_ms then
-      earliest = math.min(earliest, due_ms)
-      timed = timed or {}
-      timed[#timed + 1] = text(due_ms)
-      timed[#timed + 1] = member_of(id, place, has_own_id(flags))
-    elseif ready[place] then
-      table.insert(ready[place], id)
-    else
-      ready[place], order[#order + 1] = { id }, place
+-- defer: prelude, record, marks, watched, fence, queues, handing, tombs, sender
+-- defer: make_ready, timeline, enqueuing
+--
+-- The usual call is one new job that is ready at once, in a list where others wait already: it needs
+-- no part, and making their functions would cost half of its time. Whatever else it finds, also after
+-- its first write, the whole transition is run from its beginning: HSET says the same twice.
+local call, try, P = redis.call, redis.pcall, KEYS[1]
+local record, id, number = ARGV[7], ARGV[5], ARGV[3]
+if #ARGV == 7 and ARGV[6] == '0' and ARGV[4] == '0' and #id == 16 then
+  local version, priority, flags, length = string.byte(record, 1, 4)
+  local t = ARGV[1] == '0' and call('TIME') or { math.floor(ARGV[1] / 1e6), ARGV[1] % 1e6 }
+  local book = P .. 'senders:' .. string.format('%d', t[1] / 3600)
+  local entry = try('HGET', book, ARGV[2])
+  local last = type(entry) == 'string' and tonumber(string.match(entry, '^(%d+):') or '')
+  if last and last < tonumber(number) and version == 1 and length and length > 0
+    and priority > 47 and priority < 58 and flags % 16 < 8 and flags % 4 < 2
+    and #record > 4 + length and type(try('HSET', P .. 'jobs', id, record)) == 'number' then
+    local list = P .. 'ready:' .. string.sub(record, 5, 4 + length) .. ':' .. string.char(priority)
+    local waiting = try('RPUSHX', list, id)
+    if type(waiting) == 'number' and waiting > 0 then
+      call('HSET', book, ARGV[2], number .. ':')
+      return { 'OK', '', t[1] * 1000 + math.floor(t[2] / 1000) }
     end
   end
 end
-
--- The first write, which OOM denies.
-for first = 1, #fields, 2000 do
-  safely('HSET', P .. 'jobs', unpack(fields, first, math.min(first + 1999, #fields)))
-end
-if timed then put_all_on_timeline(timed, earliest) end
-for _, place in ipairs(order) do
-  if check and call('EXISTS', P .. 'tombs') == 1 then rarely().clear_tombs(ready[place]) end
-  make_ready(string.sub(place, 2), string.sub(place, 1, 1), ready[place], false)
-end
-local refusals = table.concat(refused, ' ')
--- Books are kept for an hour at least.
-if safely('HSET', book, sender, number .. ':' .. refusals) == 1 then call('EXPIRE', book, 7200) end
-return { 'OK', refusals, now_ms }
+return rarely().enqueue_all()
