@@ -20,6 +20,8 @@ from tests.store.support import (
 
 A, B, C, D = (make_id(n) for n in range(1, 5))
 RECORD = make_record()
+#: From `START_US` to a microsecond whose takes are aged.
+AGED_AFTER_US = 16
 
 
 @pytest.fixture(autouse=True)
@@ -73,6 +75,35 @@ def test_take_when_priorities_differ_then_the_highest_comes_first(partition: Par
     partition.enqueue(C, record=make_record(priority=4))
 
     assert partition.taker().take() == [B, C, A]
+
+
+def test_take_when_it_is_aged_then_it_begins_with_another_priority(partition: Partition) -> None:
+    partition.enqueue(A, record=make_record(priority=9))
+    partition.enqueue(B, record=make_record(priority=4))
+    partition.enqueue(C, record=make_record(priority=0))
+    # The clock's lot of this microsecond is an aged take, as one in sixteen is.
+    partition.clock.now_us = START_US + AGED_AFTER_US
+
+    assert partition.taker().take() == [B, C, A]
+
+
+def test_take_when_all_priorities_are_full_then_each_comes_first_sometimes(
+    partition: Partition,
+) -> None:
+    taker, came_first = partition.taker(), dict.fromkeys(range(10), 0)
+    priority_of = {make_id(10 + priority): priority for priority in came_first}
+    for raw_id, priority in priority_of.items():
+        partition.enqueue(raw_id, record=make_record(priority=priority))
+
+    for _ in range(1_000):
+        partition.clock.advance(1.037)
+        taken = taker.settle(limit=1).deliveries[0]
+        taker.settle(acks=[(taken.id, taken.fence)], limit=0)
+        came_first[priority_of[taken.id]] += 1
+        partition.enqueue(taken.id, record=make_record(priority=priority_of[taken.id]))
+
+    assert all(came_first.values())
+    assert 0.90 < came_first[9] / 1_000 < 0.97
 
 
 def test_take_when_several_queues_have_jobs_then_their_order_counts(partition: Partition) -> None:

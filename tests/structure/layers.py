@@ -32,6 +32,7 @@ LAYER_OF = {
     "beatline.payload_nesting": "values",
     "beatline.payload_types": "values",
     "beatline.planner": "values",
+    "beatline.queue_turns": "values",
     "beatline.schedule": "values",
     "beatline.triggers": "values",
     # Redis: connections, the loader of the scripts, the server that we run ourselves.

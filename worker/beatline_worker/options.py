@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from beatline.errors import InvalidSetting
-from beatline.settings import check_queue
+from beatline.queue_turns import queue_weights
 
 #: Pools of this version: who runs the jobs of one child.
 POOLS: Final = ("prefork", "solo")
@@ -24,7 +24,8 @@ class WorkerOptions:
 
     Attributes:
         app: ``module:app`` or ``path/file.py:app``.
-        queues: Names, most preferred first; empty takes the app's default queue.
+        queues: Names, most preferred first, or ``name=weight`` each; empty takes the app's
+            default queue.
         concurrency: Children; 1 for solo.
         pool: ``prefork`` or ``solo``.
         grace_ms: How long running jobs may go on after TERM.
@@ -61,8 +62,7 @@ class WorkerOptions:
             raise InvalidSetting(
                 f"pool {self.pool!r} is not one", remedy=f"choose {' or '.join(POOLS)}"
             )
-        for queue in self.queues:
-            check_queue(queue)
+        queue_weights(self.queues)
         if not 0 <= self.concurrency <= MOST_CHILDREN:
             raise InvalidSetting(
                 f"concurrency {self.concurrency} is out of range",

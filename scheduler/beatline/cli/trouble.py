@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from beatline.errors import UnfitServer
+from beatline.queue_turns import queue_name
 from beatline.store.vitals import Vitals
 from beatline.wire.fitness import check_facts
 
@@ -55,10 +56,10 @@ def _of_partition(vitals: Vitals) -> Iterator[Trouble]:
             "start one: sched beat, or sched up",
         )
     served = {
-        queue
+        queue_name(entry)
         for worker in vitals.workers
         if not worker.is_gone
-        for queue in worker.facts.get("queues", "").split(",")
+        for entry in worker.facts.get("queues", "").split(",")
     }
     for queue in vitals.queues:
         if queue.ready and queue.name not in served and not queue.is_paused:

@@ -41,7 +41,7 @@ jobs back at once."""
     "--queues",
     metavar="NAMES",
     default="",
-    help="Queues of the worker, with commas.  [default: the app's]",
+    help="Queues of the worker, in order, or NAME=WEIGHT each.  [default: the app's]",
 )
 @click.option(
     "--view/--no-view",

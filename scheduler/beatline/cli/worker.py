@@ -15,7 +15,8 @@ from beatline.cli.wanted import Wanted, place_options
     epilog="""\b
 Examples:
   sched worker -A shop.py:app                     one child per core, default queue
-  sched worker -A shop.tasks:app -Q mail,default  two queues, mail first
+  sched worker -A shop.tasks:app -Q mail,default  two queues, mail first, always
+  sched worker -A shop.tasks:app -Q mail=3,low=1  mail first in 3 takes of 4
   sched worker -A shop.py:app -c 8 --grace 2m     deploys wait up to two minutes
   sched worker -A shop.py:app --beat --schedules schedules
 
@@ -38,7 +39,7 @@ finds no Redis waits for 10 s and then ends with exit code 3."""
     "--queues",
     metavar="NAMES",
     default="",
-    help="Queues, most preferred first, with commas.  [default: the app's]",
+    help="Queues with commas: a strict order, or NAME=WEIGHT each.  [default: the app's]",
 )
 @click.option(
     "-P",

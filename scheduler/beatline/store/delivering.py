@@ -8,9 +8,10 @@ repeat after a lost reply settles nothing anew and tells what the consumer holds
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from beatline.queue_turns import QueueTurns
 from beatline.wire.connection import Argument, HeldConnection
 from beatline.wire.scripts import script
 
@@ -86,12 +87,19 @@ class Consumer:
     Attributes:
         worker: Id of the worker.
         id: Id of the consumer: one child of the worker, one incarnation.
-        queues: Queue names separated by commas, in order of preference.
+        queues: Queue names separated by commas, in order of preference; ``name=weight`` lets them
+            take turns instead.
+        turns: The order of each take.
     """
 
     worker: str
     id: str
     queues: str
+    turns: QueueTurns = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        entries = [entry for entry in self.queues.split(",") if entry]
+        object.__setattr__(self, "turns", QueueTurns(entries))
 
 
 def settle(
@@ -137,7 +145,7 @@ def settle(
         limit,
         connection.generation,
         holding,
-        consumer.queues,
+        consumer.turns.next(),
         len(acks),
     ]
     for ack in acks:
