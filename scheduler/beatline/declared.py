@@ -13,17 +13,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from redis.exceptions import ResponseError
-
 from beatline.errors import BeatlineError
 from beatline.schedule import Schedule
 from beatline.schedule_books import ScheduleBooks
-from beatline.store.scheduling import (
-    DECLARED,
-    Put,
-    StoredSchedule,
-    pack_definition,
-)
+from beatline.store.applying import Refusal, Removal
+from beatline.store.scheduling import DECLARED, StoredSchedule, pack_definition
 
 
 class Difference(StrEnum):
@@ -94,17 +88,15 @@ class Applied:
 
     Attributes:
         plan: What was to be done.
-        refused: Names that were not changed, with the reason.
-        failed: Those of them that Redis refused: they may be tried again.
+        refused: Names that stood in the way, with the reason. If there is any, nothing was done.
     """
 
     plan: SchedulePlan
     refused: dict[str, str] = field(default_factory=dict)
-    failed: dict[str, ResponseError] = field(default_factory=dict)
 
     def count(self, difference: Difference) -> int:
         """How many schedules were changed in this way."""
-        return sum(change.name not in self.refused for change in self.plan.of(difference))
+        return 0 if self.refused else len(self.plan.of(difference))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,37 +137,34 @@ class DeclaredSet:
 
     def apply(self, books: ScheduleBooks) -> Applied:
         """
-        Carry out the plan.
+        Carry out the plan: all of it, or, where anything stands in the way, nothing.
 
         Returns:
-            What was done; schedules of other sources and such as Redis refused are told.
+            What was done, or which schedules belong to other sources.
 
-        *Retry-safe*: yes. *Atomicity*: each schedule for itself.
+        Raises:
+            ResponseError: The server refused, as when its memory is full; nothing was changed.
+
+        *Retry-safe*: yes. *Atomicity*: the set, see `ScheduleBooks.apply`.
         """
         plan, live = self._planned(books)
-        wanted = [
-            change
-            for change in plan.changes
-            if change.declared is not None and change.difference is not Difference.FOREIGN
-        ]
-        taken = {change.name for change in wanted if change.owner}
-        answers = books.declare(
-            [change.declared for change in wanted if change.declared is not None],
-            live=live,
-            taken_over=taken,
-        )
         refused = {
             change.name: f"declared by {change.owner}" for change in plan.of(Difference.FOREIGN)
         }
-        refused |= {name: why for name, answer in answers.items() if (why := _refusal(answer))}
-        for change in plan.of(Difference.REMOVE):
-            answer = books.remove(change.name, change.live.source if change.live else "")
-            if why := _refusal(answer):
-                refused[change.name] = why
-        failed = {
-            name: answer for name, answer in answers.items() if isinstance(answer, ResponseError)
-        }
-        return Applied(plan, refused, failed)
+        if refused:
+            return Applied(plan, refused)
+        kinds = (Difference.ADD, Difference.CHANGE)
+        refusals = books.apply(
+            _declared_in(change for kind in kinds for change in plan.of(kind)),
+            [
+                Removal(change.name, change.live.source if change.live else "")
+                for change in plan.of(Difference.REMOVE)
+            ],
+            untouched=_declared_in(plan.of(Difference.UNTOUCHED)),
+            live=live,
+            taken_over={change.name for change in plan.changes if change.owner},
+        )
+        return Applied(plan, {refusal.name: _reason(refusal) for refusal in refusals})
 
     def _planned(self, books: ScheduleBooks) -> tuple[SchedulePlan, dict[str, StoredSchedule]]:
         live = books.read_all()
@@ -274,9 +263,11 @@ def _pause_differs(schedule: Schedule, stored: StoredSchedule) -> bool:
     return False
 
 
-def _refusal(answer: Put | ResponseError) -> str:
-    if isinstance(answer, ResponseError):
-        return str(answer)
-    if answer.word == "OWNED":
-        return f"declared by {answer.owner}"
-    return "" if answer.word in ("CREATED", "CHANGED", "SAME", "REMOVED", "ABSENT") else answer.word
+def _declared_in(changes: Iterable[Change]) -> list[Schedule]:
+    return [change.declared for change in changes if change.declared is not None]
+
+
+def _reason(refusal: Refusal) -> str:
+    if refusal.decided_ms is None:
+        return f"declared by {refusal.owner}"
+    return "it fires faster than it can be changed; pause it first"

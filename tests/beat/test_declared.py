@@ -5,10 +5,13 @@ from __future__ import annotations
 import pytest
 from redis.exceptions import ResponseError
 
+from beatline import schedule_books
 from beatline.declared import DeclaredSet, Difference
 from beatline.errors import UnserializableArgument
 from beatline.schedule import CatchUp, Schedule
+from beatline.settings import Settings
 from beatline.store import scheduling
+from beatline.store.applying import Refusal, Removal
 from beatline.store.scheduling import Put
 from tests.beat.stage import HOUR_MS, MONDAY_MS, Stage, every
 
@@ -127,13 +130,122 @@ def test_apply_when_a_schedule_moves_between_our_files_then_changes_its_owner(
     assert "file:b.yaml" == stage.stored("one").schedule().source
 
 
-def test_apply_when_another_source_owns_a_name_then_refuses_that_one(stage: Stage) -> None:
-    stage.declare(every("one", "1h", source="code"))
+def test_apply_when_another_source_owns_a_name_then_refuses_the_whole_set(stage: Stage) -> None:
+    stage.declare(every("one", "1h", source="code"), every("old", "1h", source="file:a.yaml"))
+    declared = DeclaredSet.of([every(name, source="file:a.yaml") for name in ("one", "two")])
 
-    applied = DeclaredSet.of([every("one", source="file:a.yaml")]).apply(stage.books)
+    applied = declared.apply(stage.books)
 
     assert {"one": "declared by code"} == applied.refused
-    assert {b"sone": 3_600} == stage.timeline()
+    assert 0 == applied.count(Difference.ADD) + applied.count(Difference.REMOVE)
+    assert {b"sone": 3_600, b"sold": 3_600} == stage.timeline()
+
+
+def test_apply_when_a_name_is_taken_after_the_plan_was_made_then_refuses_the_whole_set(
+    stage: Stage,
+) -> None:
+    theirs = every("b", "1h", source="code")
+    ours = [every(name, source="file:a.yaml") for name in ("a", "b", "c")]
+    stage.declare(theirs)
+
+    refusals = stage.books.apply(ours, [], live={})
+
+    assert [Refusal("b", owner="code")] == refusals
+    assert {"b": "code"} == {name: one.source for name, one in stage.books.read_all().items()}
+
+
+def test_apply_when_a_removed_schedule_has_another_owner_by_now_then_changes_nothing(
+    stage: Stage,
+) -> None:
+    stage.declare(every("gone", "1h", source="code"))
+
+    refusals = stage.books.apply([every("new")], [Removal("gone", "file:a.yaml")], live={})
+
+    assert [Refusal("gone", owner="code")] == refusals
+    assert ["gone"] == list(stage.books.read_all())
+
+
+def test_apply_when_the_set_spans_partitions_then_one_refusal_leaves_all_as_they_were(
+    redis_url: str,
+) -> None:
+    stage = Stage(redis_url, Settings(partitions=3))
+    try:
+        stage.books.declare([every("tick-7", "1h", source="file:theirs.yaml")])
+        declared = DeclaredSet.of([every(f"tick-{number}") for number in range(20)])
+
+        refused = declared.apply(stage.books).refused
+        before = list(stage.books.read_all())
+        stage.books.remove("tick-7")
+        applied = declared.apply(stage.books)
+        after = stage.books.read_all()
+    finally:
+        stage.close()
+
+    assert ({"tick-7": "declared by file:theirs.yaml"}, ["tick-7"]) == (refused, before)
+    assert ({}, 20, 20) == (applied.refused, applied.count(Difference.ADD), len(after))
+
+
+def test_apply_when_the_set_is_larger_than_one_call_then_one_refusal_leaves_all_as_they_were(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule_books, "WHOLE_SET", 3)
+    stage.declare(every("tick-9", "1h", source="file:theirs.yaml"))
+    declared = DeclaredSet.of([every(f"tick-{number}") for number in range(10)])
+
+    refused = declared.apply(stage.books).refused
+    before = list(stage.books.read_all())
+    stage.books.remove("tick-9")
+    declared.apply(stage.books)
+
+    assert ({"tick-9": "declared by file:theirs.yaml"}, ["tick-9"]) == (refused, before)
+    assert 10 == len(stage.books.read_all())
+
+
+def test_apply_when_it_fires_meanwhile_then_the_whole_set_starts_after_that(stage: Stage) -> None:
+    stage.declare(every("one", "10s"), every("two", "1h"))
+    outdated = stage.books.read_all()
+    stage.play(stage.beat(), 20_000)
+
+    refusals = stage.books.apply([every("one", "5s"), every("two", "30m")], [], live=outdated)
+
+    assert [] == refusals
+    assert {b"sone": 25, b"stwo": 1_800} == stage.timeline()
+
+
+def test_apply_when_untouched_ones_were_changed_meanwhile_then_the_set_holds_as_a_whole(
+    stage: Stage,
+) -> None:
+    ours = [every("one", "10s"), every("two", "1h")]
+    stage.declare(*ours)
+    live = stage.books.read_all()
+    stage.declare(every("one", "20s"), every("two", "2h"))
+
+    stage.books.apply([], [], untouched=ours, live=live)
+
+    assert {b"sone": 10, b"stwo": 3_600} == stage.timeline()
+
+
+def test_apply_when_memory_is_full_then_changes_nothing_of_the_set(stage: Stage) -> None:
+    stage.declare(every("old", "1h"), every("changes", "1h"))
+    stage.connection.call("CONFIG", "SET", "maxmemory", "1")
+    try:
+        with pytest.raises(ResponseError):
+            stage.declare(every("changes", "2h"), every("new"))
+    finally:
+        stage.connection.call("CONFIG", "SET", "maxmemory", "0")
+
+    assert {b"sold": 3_600, b"schanges": 3_600} == stage.timeline()
+
+
+def test_apply_when_it_removes_only_then_works_when_memory_is_full(stage: Stage) -> None:
+    stage.declare(every("old", source="file:a.yaml"))
+    stage.connection.call("CONFIG", "SET", "maxmemory", "1")
+    try:
+        DeclaredSet((), files=frozenset({"file:a.yaml"})).apply(stage.books)
+    finally:
+        stage.connection.call("CONFIG", "SET", "maxmemory", "0")
+
+    assert {} == stage.books.read_all()
 
 
 def test_apply_when_told_to_take_over_then_changes_the_owner(stage: Stage) -> None:

@@ -31,7 +31,7 @@ def test_keeper_when_started_then_applies_what_is_declared(
 
     assert has_run
     assert {b"sone": 10, b"stwo": 3_600} == stage.timeline()
-    assert "beat.declared added=2 changed=0 removed=0 untouched=0 refused=0" in caplog.text
+    assert "beat.declared added=2 changed=0 removed=0 untouched=0" in caplog.text
 
 
 def test_keeper_when_nothing_happened_then_does_nothing(stage: Stage) -> None:
@@ -83,7 +83,7 @@ def test_keeper_when_the_set_is_replaced_then_adds_changes_and_removes(stage: St
     assert stays == stage.stored("stays").revision
 
 
-def test_keeper_when_another_source_owns_a_name_then_leaves_it_alone_and_says_so(
+def test_keeper_when_another_source_owns_a_name_then_changes_nothing_and_says_so(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
     stage.declare(every("mine", "1h", source="file:theirs.yaml"))
@@ -91,10 +91,28 @@ def test_keeper_when_another_source_owns_a_name_then_leaves_it_alone_and_says_so
 
     keeper.run()
 
-    assert {b"smine": 3_600, b"sother": 10} == stage.timeline()
+    assert {b"smine": 3_600} == stage.timeline()
+    assert "beat.declarations_refused refused=1 declared=2" in caplog.text
     assert "beat.declaration_refused schedule=mine reason=declared by file:theirs.yaml" in (
         caplog.text
     )
+
+
+def test_keeper_when_the_other_source_lets_go_then_applies_the_set_after_a_while(
+    stage: Stage,
+) -> None:
+    stage.declare(every("mine", "1h", source="file:theirs.yaml"))
+    keeper = _keeper(stage, every("mine"), every("other"))
+    keeper.run()
+    stage.books.remove("mine")
+    stage.pass_ms(29_000)
+    early = keeper.run()
+    stage.pass_ms(1_000)
+
+    keeper.run()
+
+    assert not early
+    assert {b"smine": 40, b"sother": 40} == stage.timeline()
 
 
 def test_keeper_when_memory_is_full_then_tries_again_after_a_pause(

@@ -30,8 +30,12 @@ OWN_RECORD = make_record(flags=FLAG_OWN_ID)
 
 def put_schedule(partition: Partition, due_ms: int, **how: str) -> Any:
     """Declare the schedule."""
-    return partition.run(
-        "put_schedule",
+    return partition.run("put_schedule", *declaration(due_ms, **how))
+
+
+def declaration(due_ms: int, **how: str) -> tuple[Any, ...]:
+    """The ten arguments of a declaration."""
+    return (
         how.get("name", SCHEDULE),
         how.get("definition", "definition"),
         how.get("trigger", "trigger"),
@@ -41,6 +45,7 @@ def put_schedule(partition: Partition, due_ms: int, **how: str) -> Any:
         "",
         "",
         "2026a",
+        "",
     )
 
 
@@ -140,6 +145,8 @@ def calls(partition: Partition) -> dict[str, Callable[[], Any]]:
     end = (IDS["held"], held, "end", "SUCCESS", "body", TTL_MS, 0, "")
     back = (IDS["cancelled"], cancelled, "return", "", "", TTL_MS, 0, "")
     now_ms = partition.clock.now_ms
+    renamed = declaration(now_ms + 9, definition="new", trigger="n")
+    changed_set = (2, 1, *renamed, *declaration(now_ms + 9, name="other"), BUFFERING, "code")
     record = make_record("s", 4, FLAG_SCHEDULE, SCHEDULE, now_ms)
     return {
         "enqueue": lambda: run(
@@ -178,6 +185,10 @@ def calls(partition: Partition) -> dict[str, Callable[[], Any]]:
         "trigger": lambda: run("trigger", SCHEDULE, "skip", now_ms, IDS["fresh"], record),
         "put_schedule": lambda: put_schedule(partition, now_ms + 9, definition="new", trigger="n"),
         "put_schedule other": lambda: put_schedule(partition, now_ms + 9, name="other"),
+        "apply_schedules": lambda: run("apply_schedules", "apply", *changed_set),
+        "apply_schedules removes": lambda: run(
+            "apply_schedules", "apply", 0, 2, SCHEDULE, "code", BUFFERING, "code"
+        ),
         "pause_schedule": lambda: run("pause_schedule", SCHEDULE, "pause", "why"),
         "resume": lambda: run("pause_schedule", SCHEDULE, "resume", ""),
         "remove_schedule": lambda: run("remove_schedule", SCHEDULE, ""),

@@ -108,6 +108,8 @@ CALLS = (
         "trigger",
         "put_schedule",
         "put_schedule other",
+        "apply_schedules",
+        "apply_schedules removes",
         "pause_schedule",
         "resume",
         "remove_schedule",

@@ -9,8 +9,9 @@ the next start.
 It also brings next fire times up to date that were computed with older time zones (SEMANTICS 2.8).
 
 What happens when Redis is gone: `run` raises and is called again. When two beats declare the same:
-the second one changes nothing. When another source owns a name: that schedule is left alone, and
-the log says so.
+the second one changes nothing. When they disagree: the one that applied last is right, and the
+other lets it be. When another source owns a name: nothing of the set is applied, the log says so,
+and the keeper tries again.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from itertools import islice
 from typing import Final
 
 from redis.exceptions import ResponseError
@@ -34,6 +36,11 @@ _log = logging.getLogger("beatline.beat.keeper")
 
 #: Rest before declarations that Redis refused are applied again, seconds.
 _FAILED_PAUSE_S: Final = 5.0
+#: Rest before a set is applied again in which another source's schedules stood, seconds: it takes
+#: a person to change that.
+_REFUSED_PAUSE_S: Final = 30.0
+#: Refused schedules that are told by name.
+_MOST_TOLD: Final = 10
 
 
 class DeclarationKeeper:
@@ -95,13 +102,22 @@ class DeclarationKeeper:
         return True
 
     def _apply(self, declared: DeclaredSet) -> None:
-        applied = declared.apply(self._books)
-        self._report(applied)
-        if applied.failed:
-            error = next(iter(applied.failed.values()))
+        try:
+            applied = declared.apply(self._books)
+        except ResponseError as error:
             if is_passing(error):
-                raise error
+                raise
             self._apply_again_at = self._monotonic() + _FAILED_PAUSE_S
+            _log.error(
+                "beat.declarations_failed count=%d error=%s remedy=%s",
+                len(declared.schedules),
+                error,
+                REMEDIES.get(refusal_code(error) or "", "beat tries again every few seconds"),
+            )
+            return
+        self._report(applied)
+        if applied.refused:
+            self._apply_again_at = self._monotonic() + _REFUSED_PAUSE_S
 
     def _has_lost(self, declared: DeclaredSet) -> bool:
         lost = self._books.missing([schedule.name for schedule in declared.schedules])
@@ -114,33 +130,30 @@ class DeclarationKeeper:
         return bool(lost)
 
     def _report(self, applied: Applied) -> None:
-        for name, why in sorted(applied.refused.items()):
-            if name in applied.failed:
-                continue
+        for name, why in islice(sorted(applied.refused.items()), _MOST_TOLD):
             _log.warning(
                 "beat.declaration_refused schedule=%s reason=%s remedy=%s",
                 name,
                 why,
-                "rename one of the two, or take it over with `sched schedules apply`",
+                "rename one of the two, or take it over with `sched schedules apply --take-over`",
             )
-        if applied.failed:
-            error = next(iter(applied.failed.values()))
-            _log.error(
-                "beat.declarations_failed count=%d error=%s remedy=%s",
-                len(applied.failed),
-                error,
-                REMEDIES.get(refusal_code(error) or "", "beat tries again every few seconds"),
+        if applied.refused:
+            _log.warning(
+                "beat.declarations_refused refused=%d declared=%d remedy=%s",
+                len(applied.refused),
+                len(applied.plan.changes),
+                "nothing of the set was changed; what is live goes on, and beat tries again",
             )
+            return
         counts = {kind: applied.count(kind) for kind in Difference}
         changed = counts[Difference.ADD] + counts[Difference.CHANGE] + counts[Difference.REMOVE]
         _log.log(
             logging.INFO if changed or self._is_first else logging.DEBUG,
-            "beat.declared added=%d changed=%d removed=%d untouched=%d refused=%d",
+            "beat.declared added=%d changed=%d removed=%d untouched=%d",
             counts[Difference.ADD],
             counts[Difference.CHANGE],
             counts[Difference.REMOVE],
             counts[Difference.UNTOUCHED],
-            len(applied.refused),
         )
 
     def _refresh(self) -> None:

@@ -9,7 +9,7 @@ import click
 
 from beatline.cli.exits import tell
 from beatline.cli.output import count_text, instant_json, instant_text, print_json
-from beatline.declared import Change, Difference
+from beatline.declared import Applied, Change, DeclaredSet, Difference
 from beatline.schedule_books import ScheduleBooks
 from beatline_schedules import Declared
 from beatline_schedules.applying import declared_set
@@ -24,35 +24,67 @@ _SIGNS: Final = {
 
 
 def show_plan(
-    declared: Declared, paths: Iterable[str], books: ScheduleBooks, *, as_json: bool
+    declared: Declared,
+    paths: Iterable[str],
+    books: ScheduleBooks,
+    *,
+    as_json: bool,
+    takes_over: bool = False,
 ) -> int:
     """Show what applying would do; 1 where schedules of another source are in the way."""
-    changes = declared_set(declared, paths).plan(books).changes
+    changes = _wanted_set(declared, paths, takes_over).plan(books).changes
     foreign = [one for one in changes if one.difference is Difference.FOREIGN]
     if as_json:
         print_json([_change_json(change) for change in changes])
     else:
         _print_changes(changes)
         _print_counts(changes, "would be")
+        if foreign:
+            tell(
+                "`apply` would change nothing: schedules with ! belong to other sources",
+                "rename them, remove them there, or take them over with --take-over",
+            )
     return 1 if foreign else 0
 
 
 def apply_declared(
-    declared: Declared, paths: Iterable[str], books: ScheduleBooks, *, as_json: bool
+    declared: Declared,
+    paths: Iterable[str],
+    books: ScheduleBooks,
+    *,
+    as_json: bool,
+    takes_over: bool = False,
 ) -> int:
-    """Carry the plan out; 1 where a schedule was refused."""
-    applied = declared_set(declared, paths).apply(books)
+    """Carry the plan out, all of it or nothing; 1 where a schedule was refused."""
+    applied = _wanted_set(declared, paths, takes_over).apply(books)
     changes = applied.plan.changes
     if as_json:
         told = [_change_json(change) for change in changes]
         print_json({"changes": told, "refused": applied.refused})
+    elif applied.refused:
+        _tell_refused(applied)
     else:
         _print_changes([one for one in changes if one.difference is not Difference.UNTOUCHED])
-        done = [one for one in changes if one.name not in applied.refused]
-        _print_counts(done, "")
-        for name, why in applied.refused.items():
-            tell(f"schedule {name} was not applied: {why}", "rename one of the two")
+        _print_counts(changes, "")
     return 1 if applied.refused else 0
+
+
+def _wanted_set(declared: Declared, paths: Iterable[str], takes_over: bool) -> DeclaredSet:
+    names = [schedule.name for schedule in declared.schedules] if takes_over else ()
+    return declared_set(declared, paths, taken_over=names)
+
+
+def _tell_refused(applied: Applied) -> None:
+    """Each schedule that stood in the way, by whom it is declared, and where here."""
+    here = {one.name: one.declared.source for one in applied.plan.changes if one.declared}
+    for name, why in applied.refused.items():
+        click.echo(f"! {name}: {why}, and here by {here.get(name, 'nobody')}", err=True)
+    count = len(applied.refused)
+    theirs = "a schedule belongs" if count == 1 else f"{count} schedules belong"
+    tell(
+        f"nothing was changed: {theirs} to another source",
+        "rename it, remove it there, or take it over with --take-over",
+    )
 
 
 def _print_changes(changes: Sequence[Change]) -> None:
@@ -68,11 +100,12 @@ def _detail(change: Change) -> str:
         return f": declared by {change.owner}"
     if change.difference is not Difference.CHANGE:
         return ""
-    moved = ""
+    told = [", ".join(change.fields)] if change.fields else []
     if change.next_ms != change.old_next_ms:
-        moved = f"; next {instant_text(change.old_next_ms)} -> {instant_text(change.next_ms)}"
-    taken = f"; taken over from {change.owner}" if change.owner else ""
-    return f": {', '.join(change.fields) or 'time zones'}{moved}{taken}"
+        told.append(f"next {instant_text(change.old_next_ms)} -> {instant_text(change.next_ms)}")
+    if change.owner:
+        told.append(f"taken over from {change.owner}")
+    return f": {'; '.join(told) or 'time zones'}"
 
 
 def _print_counts(changes: Sequence[Change], verb: str) -> None:

@@ -263,23 +263,31 @@ def _stored_json(stored: StoredSchedule) -> dict[str, Any]:
     }
 
 
+take_over_option = click.option(
+    "--take-over",
+    is_flag=True,
+    help="Also change schedules that code or other files declare; they are these files' then.",
+)
+
+
 @command.command(
     epilog="""\b
 Example:
   sched schedules plan schedules     what `apply` would do; changes nothing"""
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@take_over_option
 @json_option
 @place_options
 @click.pass_obj
-def plan(wanted: Wanted, paths: tuple[str, ...], as_json: bool) -> int:
+def plan(wanted: Wanted, paths: tuple[str, ...], take_over: bool, as_json: bool) -> int:
     """Show the difference between files and what is live."""
     from beatline.cli.applying import show_plan
     from beatline.cli.reach import books_of, open_app
 
     declared = _loaded(wanted, paths)
     with books_of(open_app(wanted)) as books:
-        return show_plan(declared, paths, books, as_json=as_json)
+        return show_plan(declared, paths, books, as_json=as_json, takes_over=take_over)
 
 
 @command.command(
@@ -287,20 +295,26 @@ def plan(wanted: Wanted, paths: tuple[str, ...], as_json: bool) -> int:
 Examples:
   sched schedules apply schedules            a folder is in charge of its files: what is
                                              declared there no more is removed
-  sched schedules apply -A shop.py:app s/    refuse unknown tasks and wrong arguments"""
+  sched schedules apply -A shop.py:app s/    refuse unknown tasks and wrong arguments
+  sched schedules apply --take-over a.yaml   also what code, or another file, declares
+
+\b
+All or nothing: a file with a problem, or one schedule that another source declares,
+and nothing is changed. Exit code 1 then."""
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@take_over_option
 @json_option
 @place_options
 @click.pass_obj
-def apply(wanted: Wanted, paths: tuple[str, ...], as_json: bool) -> int:
-    """Make what is live as the files declare it; files with problems change nothing."""
+def apply(wanted: Wanted, paths: tuple[str, ...], take_over: bool, as_json: bool) -> int:
+    """Make what is live as the files declare it, as a whole or not at all."""
     from beatline.cli.applying import apply_declared
     from beatline.cli.reach import books_of, open_app
 
     declared = _loaded(wanted, paths)
     with books_of(open_app(wanted)) as books:
-        return apply_declared(declared, paths, books, as_json=as_json)
+        return apply_declared(declared, paths, books, as_json=as_json, takes_over=take_over)
 
 
 @command.command()

@@ -1,0 +1,86 @@
+"""``sched schedules plan`` and ``apply``: what is changed, what is refused, and how it is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.cli.conftest import Run
+
+
+def _write(folder: Path, name: str, *schedules: str) -> str:
+    lines = "".join(f"\n  {one}: {{task: add, every: 1h}}" for one in schedules)
+    (folder / name).write_text(f"schedules:{lines or ' {}'}\n")
+    return name
+
+
+def _sources(run_on: Run) -> dict[str, str]:
+    told = run_on("schedules", "list", "--json")
+    return {one["name"]: one["source"] for one in json.loads(told.out)}
+
+
+def test_apply_when_another_file_declares_a_name_then_nothing_is_changed_and_told_who_and_how(
+    run_on: Run, short_folder: Path
+) -> None:
+    run_on("schedules", "apply", _write(short_folder, "theirs.yaml", "nightly"))
+
+    told = run_on("schedules", "apply", _write(short_folder, "ours.yaml", "nightly", "other"))
+
+    assert 1 == told.code
+    assert (
+        "! nightly: declared by file:theirs.yaml, and here by file:ours.yaml\n"
+        "error: nothing was changed: a schedule belongs to another source\n"
+        "remedy: rename it, remove it there, or take it over with --take-over\n"
+    ) == told.err
+    assert {"nightly": "file:theirs.yaml"} == _sources(run_on)
+
+
+def test_apply_when_taking_over_then_the_schedules_are_the_files_own(
+    run_on: Run, short_folder: Path
+) -> None:
+    run_on("schedules", "apply", _write(short_folder, "theirs.yaml", "nightly", "theirs"))
+    ours = _write(short_folder, "ours.yaml", "nightly", "other")
+    planned = run_on("schedules", "plan", "--take-over", ours)
+
+    told = run_on("schedules", "apply", "--take-over", ours)
+
+    assert (0, 0) == (planned.code, told.code), told.err
+    assert "~ nightly: taken over from file:theirs.yaml" in told.out
+    assert {
+        "nightly": "file:ours.yaml",
+        "other": "file:ours.yaml",
+        "theirs": "file:theirs.yaml",
+    } == _sources(run_on)
+
+
+def test_plan_when_another_source_is_in_the_way_then_told_before_anything_is_tried(
+    run_on: Run, short_folder: Path
+) -> None:
+    run_on("schedules", "apply", _write(short_folder, "theirs.yaml", "nightly"))
+
+    told = run_on("schedules", "plan", _write(short_folder, "ours.yaml", "nightly"))
+
+    assert 1 == told.code
+    assert "! nightly: declared by file:theirs.yaml" in told.out
+    assert "take them over with --take-over" in told.err
+
+
+def test_apply_when_code_declares_a_name_then_the_file_does_not_overwrite_it(
+    run_on: Run, short_folder: Path, app_file: Path
+) -> None:
+    put = app_file.with_name("put.py")
+    put.write_text(
+        app_file.read_text() + '\napp.schedules.put("nightly", "add", every="1h")\n',
+        encoding="utf-8",
+    )
+    run_on("call", "-A", "put.py:app", "add")
+    ours = _write(short_folder, "ours.yaml", "nightly")
+
+    told = run_on("schedules", "apply", ours)
+    taken = run_on("schedules", "apply", "--take-over", ours)
+    back = run_on("call", "-A", "put.py:app", "add")
+
+    assert "! nightly: declared by code, and here by file:ours.yaml" in told.err
+    assert 0 == taken.code
+    assert "schedule 'nightly' is declared by file:ours.yaml" in back.err
+    assert {"nightly": "file:ours.yaml"} == _sources(run_on)
