@@ -84,6 +84,7 @@ class Calendars:
 
     def _declare_ics(self, name: str, node: Scalar, path: Path) -> None:
         report = self._reader.report
+        report.calendars.append(path)
         content = read_bounded(path, _MAX_ICS_BYTES, node, report, shown_path(path))
         if content is None:
             return

@@ -32,12 +32,14 @@ class Declared:
         problems: What keeps the set from being used.
         remarks: What is allowed, but may not mean what its author thinks.
         files: The files that were read.
+        calendars: Files of dates that they name.
     """
 
     declarations: list[Declaration] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     remarks: list[Problem] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
+    calendars: list[Path] = field(default_factory=list)
 
     @property
     def schedules(self) -> list[Schedule]:
@@ -127,6 +129,7 @@ def examine(
         problems=[problem for report in reports for problem in report.problems],
         remarks=[remark for report in reports for remark in report.remarks],
         files=files,
+        calendars=[path for report in reports for path in report.calendars],
     )
 
 

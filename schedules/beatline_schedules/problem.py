@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Final, Protocol
 
 #: Problems of one file that are told: more are no help, and looking for what each may mean has
@@ -62,11 +63,13 @@ class Report:
     Attributes:
         file: The path as it was given.
         noted: How often a problem was noted, repetitions included.
+        calendars: Files that the file names and that were read for it, or that were to be.
     """
 
     def __init__(self, file: str) -> None:
         self.file = file
         self.noted = 0
+        self.calendars: list[Path] = []
         self._problems: dict[Problem, None] = {}
         self._remarks: dict[Problem, None] = {}
 

@@ -58,8 +58,13 @@ def _number_or_text(value: str) -> float | str:
 
 
 def schedule_options(command: F) -> F:
-    """Give a command ``--schedules PATH...``: the option, and the words that follow it."""
+    """Give a command ``--schedules PATH...``, the words that follow it, and ``--watch``."""
     command = click.argument("more_schedules", nargs=-1, metavar="")(command)
+    command = click.option(
+        "--watch",
+        is_flag=True,
+        help="Apply schedule files again when they change; a broken edit changes nothing.",
+    )(command)
     return click.option(
         "--schedules",
         multiple=True,
@@ -68,13 +73,19 @@ def schedule_options(command: F) -> F:
     )(command)
 
 
-def schedule_paths(given: Sequence[str], more: Sequence[str]) -> list[str]:
+def schedule_paths(given: Sequence[str], more: Sequence[str], *, watch: bool = False) -> list[str]:
     """
     The paths behind ``--schedules a.yaml b.yaml``.
 
     Raises:
-        click.UsageError: Words stand on the line that no --schedules goes before.
+        click.UsageError: Words stand on the line that no --schedules goes before, or there is
+            nothing to watch.
     """
+    if watch and not given:
+        raise click.UsageError(
+            "--watch without schedule files – name them with --schedules",
+            click.get_current_context(),
+        )
     if more and not given:
         raise click.UsageError(
             f'unexpected argument "{more[0]}" – schedule files go behind --schedules',

@@ -14,6 +14,7 @@ from beatline.cli.wanted import Wanted, place_options
 Examples:
   sched beat --schedules schedules/*.yaml           fire what these files declare
   sched beat -A shop.py:app --schedules schedules   and check them against the app
+  sched beat --schedules schedules --watch          and apply them again when they change
   sched beat                                        ETA jobs, retries, and dead workers
 
 \b
@@ -29,13 +30,14 @@ def command(
     wanted: Wanted,
     schedules: tuple[str, ...],
     more_schedules: tuple[str, ...],
+    watch: bool,
     lifeline: bool,
 ) -> int:
     """Fire schedules and due jobs. Any number of beats may run; each occurrence fires once."""
     wanted.pass_on()
-    paths = schedule_paths(schedules, more_schedules)
+    paths = schedule_paths(schedules, more_schedules, watch=watch)
     if lifeline:
         follow_parent()
     from beatline.cli.beat_run import run_beat
 
-    return run_beat(wanted, paths)
+    return run_beat(wanted, paths, watch=watch)

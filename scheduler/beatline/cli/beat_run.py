@@ -7,18 +7,14 @@ import threading
 from collections.abc import Sequence
 from types import FrameType
 
-from beatline.app import App
 from beatline.beat.beat import Beat
-from beatline.cli.exits import warn
-from beatline.cli.reach import open_app, signatures_of, wait_for_redis
+from beatline.cli.reach import open_app, wait_for_redis
+from beatline.cli.rereading import Rereader, ScheduleFiles
 from beatline.cli.wanted import Wanted
-from beatline.declared import DeclaredSet
 from beatline.logs import set_up_logging
-from beatline_schedules import load_declarations
-from beatline_schedules.applying import declared_set
 
 
-def run_beat(wanted: Wanted, paths: Sequence[str]) -> int:
+def run_beat(wanted: Wanted, paths: Sequence[str], *, watch: bool = False) -> int:
     """
     Run a beat until TERM or INT; the exit code.
 
@@ -26,6 +22,7 @@ def run_beat(wanted: Wanted, paths: Sequence[str]) -> int:
         wanted: App, Redis and namespace. With an app, its settings hold, and the files are
             checked against its tasks.
         paths: Schedule files and folders; none declares nothing.
+        watch: Apply the files again when they change.
 
     Raises:
         InvalidScheduleFile: The files have problems; nothing was applied.
@@ -34,7 +31,8 @@ def run_beat(wanted: Wanted, paths: Sequence[str]) -> int:
     """
     set_up_logging(wanted.log_level or "info")
     app = open_app(wanted)
-    declared = _declared(app if wanted.app else None, paths) if paths else ()
+    files = ScheduleFiles(app if wanted.app else None, paths)
+    declared = files.load() if paths else ()
     stop = threading.Event()
     beat: Beat | None = None
 
@@ -51,16 +49,7 @@ def run_beat(wanted: Wanted, paths: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return 0
     beat = Beat(app if wanted.app else app.settings, endpoint, declared, owns_process=True)
-    return beat.run_until(stop)
-
-
-def _declared(app: App | None, paths: Sequence[str]) -> DeclaredSet:
-    if app is None:
-        found = load_declarations(paths)
-    else:
-        found = load_declarations(
-            paths, task_names=sorted(app.tasks), signatures=signatures_of(app)
-        )
-    for remark in found.remarks:
-        warn(str(remark))
-    return declared_set(found, paths)
+    if not watch:
+        return beat.run_until(stop)
+    with Rereader(files, beat.declare):
+        return beat.run_until(stop)

@@ -22,9 +22,10 @@ _TEXTS: Final = (
 )
 
 
-def beat_arguments(wanted: Wanted, paths: Sequence[str]) -> list[str]:
+def beat_arguments(wanted: Wanted, paths: Sequence[str], *, watch: bool = False) -> list[str]:
     """What follows ``sched`` for a beat."""
-    return ["beat", *_place(wanted), *(f"--schedules={path}" for path in paths)]
+    files = [f"--schedules={path}" for path in paths]
+    return ["beat", *_place(wanted), *files, *(["--watch"] if watch else [])]
 
 
 def worker_arguments(wanted: Wanted, limits: Mapping[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ import inspect
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 
 from beatline.cli.exits import warn
 from beatline.cli.wanted import Wanted
@@ -144,6 +144,31 @@ def _is_lost(error: Exception) -> bool:
     from beatline.wire.connection import LOST
 
     return isinstance(error, LOST)
+
+
+class KnownOfApp(TypedDict):
+    """
+    What the readers of schedule files are told of an app.
+
+    Attributes:
+        task_names: Its tasks.
+        queue_names: Queues that it names: its default queue and those of its tasks.
+        signatures: What the tasks' functions take.
+    """
+
+    task_names: list[str]
+    queue_names: list[str]
+    signatures: dict[str, inspect.Signature]
+
+
+def known_of(app: App) -> KnownOfApp:
+    """What schedule files are checked against."""
+    queues = {task.options.queue for task in app.tasks.values() if task.options.queue}
+    return {
+        "task_names": sorted(app.tasks),
+        "queue_names": sorted(queues | {app.settings.default_queue}),
+        "signatures": signatures_of(app),
+    }
 
 
 def signatures_of(app: App) -> dict[str, inspect.Signature]:

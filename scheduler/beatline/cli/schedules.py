@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from beatline.cli.exits import tell
+from beatline.cli.exits import tell, warn
 from beatline.cli.groups import SubcommandGroup
 from beatline.cli.output import (
     count_text,
@@ -45,19 +45,20 @@ def _examined(wanted: Wanted, paths: Iterable[str]) -> Declared:
 
     if not wanted.app:
         return examine(paths)
-    from beatline.cli.reach import open_app, signatures_of
+    from beatline.cli.reach import known_of, open_app
 
-    app = open_app(wanted)
-    return examine(paths, task_names=sorted(app.tasks), signatures=signatures_of(app))
+    return examine(paths, **known_of(open_app(wanted)))
 
 
 def _loaded(wanted: Wanted, paths: Iterable[str]) -> Declared:
-    """The declarations of files without problems."""
+    """The declarations of files without problems; remarks are told."""
     from beatline.errors import InvalidScheduleFile
 
     declared = _examined(wanted, paths)
     if declared.problems:
         raise InvalidScheduleFile(declared.problems)
+    for remark in declared.remarks:
+        warn(str(remark))
     return declared
 
 

@@ -15,6 +15,7 @@ from beatline.cli.wanted import Wanted, place_options
     epilog="""\b
 Examples:
   sched up -A app.py:app --schedules schedules   server, beat and worker, live
+  sched up -A app.py:app --schedules s --watch   apply changed files while it runs
   sched up -A app.py:app                         without schedules: ETA and queued jobs
   sched up --only server                         the embedded server alone
   sched up -A app.py:app --enqueue backup        send one job at the start
@@ -61,6 +62,7 @@ def command(
     *,
     schedules: tuple[str, ...],
     more_schedules: tuple[str, ...],
+    watch: bool,
     only: str | None,
     concurrency: int | None,
     queues: str,
@@ -68,7 +70,7 @@ def command(
     enqueue: tuple[str, ...],
 ) -> int:
     """Run all of Beatline here: the embedded server, one beat, and one worker."""
-    paths = schedule_paths(schedules, more_schedules)
+    paths = schedule_paths(schedules, more_schedules, watch=watch)
     wanted.pass_on()
     if only == "server":
         return _run_server(wanted)
@@ -77,7 +79,7 @@ def command(
 
     is_live = sys.stdout.isatty() if view is None else view
     limits = {"concurrency": concurrency, "queues": queues}
-    return Up(wanted, paths, limits, list(enqueue), is_live=is_live).run()
+    return Up(wanted, paths, limits, list(enqueue), is_live=is_live, watch=watch).run()
 
 
 def _run_server(wanted: Wanted) -> int:

@@ -14,7 +14,7 @@ from beatline.cli.ensemble import Ensemble, Stage
 from beatline.cli.groups import unknown
 from beatline.cli.happenings import Happenings
 from beatline.cli.plain_stage import ReportingStage
-from beatline.cli.reach import open_app, reading_endpoint, signatures_of, wait_for_redis
+from beatline.cli.reach import known_of, open_app, reading_endpoint, wait_for_redis
 from beatline.cli.server_start import start_server
 from beatline.cli.wanted import Wanted
 from beatline.errors import UnknownTask
@@ -35,6 +35,7 @@ class Up:
         limits: Options of the worker.
         tasks: Names of tasks of which a job is sent at the start.
         is_live: Whether to draw a live view.
+        watch: Whether beat applies schedule files again when they change.
     """
 
     def __init__(
@@ -45,12 +46,14 @@ class Up:
         tasks: Sequence[str],
         *,
         is_live: bool,
+        watch: bool = False,
     ) -> None:
         self._wanted = wanted
         self._paths = list(paths)
         self._limits = limits
         self._tasks = list(tasks)
         self._is_live = is_live
+        self._watch = watch
 
     def run(self) -> int:
         """Run until told to stop; the exit code."""
@@ -83,7 +86,9 @@ class Up:
                 plain.follow(happenings)
             companions = [
                 Companion(
-                    "beat", beat_arguments(self._wanted, self._paths), captured=self._is_live
+                    "beat",
+                    beat_arguments(self._wanted, self._paths, watch=self._watch),
+                    captured=self._is_live,
                 ),
                 Companion(
                     "worker", worker_arguments(self._wanted, self._limits), captured=self._is_live
@@ -103,9 +108,7 @@ class Up:
         if self._paths:
             from beatline_schedules import load_declarations
 
-            load_declarations(
-                self._paths, task_names=sorted(app.tasks), signatures=signatures_of(app)
-            )
+            load_declarations(self._paths, **known_of(app))
 
     def _enqueue(self, app: App, stage: Stage, happenings: Happenings) -> None:
         for name in self._tasks:

@@ -114,20 +114,25 @@ def command(
     with_beat: bool,
     schedules: tuple[str, ...],
     more_schedules: tuple[str, ...],
+    watch: bool,
     lifeline: bool,
     **limits: Any,
 ) -> int:
     """Run the jobs of an app: a supervisor that keeps the lease, and children that work."""
     wanted.required_app()
     wanted.pass_on()
-    paths = schedule_paths(schedules, more_schedules)
+    paths = schedule_paths(schedules, more_schedules, watch=watch)
     if paths and not with_beat:
         raise click.UsageError(
             "--schedules needs --beat: a worker alone fires nothing", click.get_current_context()
         )
     if lifeline:
         follow_parent()
-    return _run_with_beat(wanted, paths, limits) if with_beat else _run(wanted, limits)
+    if not with_beat:
+        return _run(wanted, limits)
+    from beatline.cli.companions import beat_arguments
+
+    return _run_with_beat(wanted, beat_arguments(wanted, paths, watch=watch), limits)
 
 
 def _run(wanted: Wanted, limits: dict[str, Any]) -> int:
@@ -158,14 +163,14 @@ def _run(wanted: Wanted, limits: dict[str, Any]) -> int:
     return Supervisor(options).run()
 
 
-def _run_with_beat(wanted: Wanted, paths: list[str], limits: dict[str, Any]) -> int:
+def _run_with_beat(wanted: Wanted, beat_words: list[str], limits: dict[str, Any]) -> int:
     from beatline.cli.bell import Bell
     from beatline.cli.companion import Companion
-    from beatline.cli.companions import beat_arguments, worker_arguments
+    from beatline.cli.companions import worker_arguments
     from beatline.cli.ensemble import Ensemble
     from beatline.cli.plain_stage import PlainStage
 
-    beat = Companion("beat", beat_arguments(wanted, paths), captured=False)
+    beat = Companion("beat", beat_words, captured=False)
     worker = Companion("worker", worker_arguments(wanted, limits), captured=False)
     grace_s = limits["grace"] / 1_000 + 10
     with Bell() as bell:
