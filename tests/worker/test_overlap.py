@@ -118,6 +118,6 @@ def test_overlap_allow_when_a_job_still_runs_then_the_next_runs_beside_it(
     history = play("allow", 4)
 
     planned = [entry.nominal_ms for entry in history]
-    assert _most_at_once(journal) in (2, 3)
+    assert _most_at_once(journal) >= 2
     assert _fates(history) <= {"fired", "ended"}
     assert list(range(planned[0], planned[-1] + 1, INTERVAL_MS)) == planned
