@@ -7,13 +7,14 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow faults lint venv venv-run servers
+.PHONY: help run test test-slow faults soak lint venv venv-run servers
 
 help:
 	@echo "make run        embedded Redis, beat and worker on schedules/*.yaml, with a live view"
 	@echo "make test       the suite, without what takes minutes"
 	@echo "make test-slow  the tests that take minutes"
 	@echo "make faults     the tests that kill, pause and cut real processes"
+	@echo "make soak       ten minutes of churn; BEATLINE_SOAK_S sets another length"
 	@echo "make lint       ruff, mypy, pyright and luacheck"
 	@echo "make venv       .venv with everything for development"
 
@@ -21,13 +22,16 @@ run: venv-run
 	@exec $(BIN)/sched up -A examples/app.py:app --schedules schedules --enqueue probe
 
 test: venv servers
-	$(BIN)/pytest -m "not slow and not faults" $(ARGS)
+	$(BIN)/pytest -m "not slow and not faults" -n 2 --dist worksteal $(ARGS)
 
 test-slow: venv servers
 	$(BIN)/pytest -m slow $(ARGS)
 
 faults: venv servers
 	$(BIN)/pytest -m faults $(ARGS)
+
+soak: venv servers
+	BEATLINE_SOAK_S=$${BEATLINE_SOAK_S:-600} $(BIN)/pytest tests/faults/test_soak.py $(ARGS)
 
 lint: venv
 	.ci/lint $(BIN)

@@ -97,7 +97,7 @@ def test_apscheduler_when_a_job_has_no_id_then_it_has_the_functions_name(bring: 
             {"any": [{"cron": "0 1 * * *"}, {"cron": "0 2 * * *", "timezone": "Europe/Berlin"}]},
         ),
     ],
-    ids=str,
+    ids=lambda value: str(value).split(" at 0x")[0],
 )
 def test_apscheduler_when_a_trigger_is_imported_then_ours_says_the_same(
     bring: Import, trigger: BaseTrigger, expected: dict[str, Any]
@@ -121,7 +121,7 @@ def test_apscheduler_when_a_trigger_is_imported_then_ours_says_the_same(
         (CalendarIntervalTrigger(months=1, days=3, timezone="UTC"), "months and days at once"),
         (object(), "its trigger is a object"),
     ],
-    ids=str,
+    ids=lambda value: str(value).split(" at 0x")[0],
 )
 def test_apscheduler_when_a_trigger_has_no_counterpart_then_the_reason_is_told(
     trigger: object, reason: str
