@@ -139,6 +139,19 @@ def test_zygote_when_killed_then_the_worker_goes_on(
     assert app.send_task("add", (3, 4)).get(timeout=15) == 7
 
 
+def test_zygote_when_killed_while_it_loads_then_the_worker_goes_on(
+    worker: Start, app: App, journal: Journal
+) -> None:
+    command = worker("-c", "1")
+    first = descendants(command.pid)[0]
+
+    os.kill(first, signal.SIGKILL)
+    loading = eventually(lambda: [pid for pid in descendants(command.pid) if pid != first])
+    os.kill(loading[0], signal.SIGKILL)
+
+    assert app.send_task("add", (3, 4)).get(timeout=15) == 7
+
+
 @pytest.mark.parametrize("how", ["nap", "sum", "re"])
 def test_job_when_longer_than_many_leases_then_it_runs_once(
     worker: Start, sched: Start, app: App, journal: Journal, how: str

@@ -17,13 +17,17 @@ import socket
 import subprocess
 import sys
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from beatline_worker.messages import Channel
 from beatline_worker.options import ChildOptions
 from beatline_worker.table import Row, Table
 
 _log = logging.getLogger("beatline.worker.nursery")
+
+#: Zygotes in a row that a signal may end while they load an app that has been loaded before. Each
+#: takes the time of a load, so a dozen is half a minute's trouble of the machine.
+MOST_LOST_STARTS: Final = 12
 
 
 @dataclass(slots=True)
@@ -104,6 +108,8 @@ class Nursery:
         self.children: dict[int, ChildState] = {}
         self.hello: dict[str, Any] | None = None
         self.failure: tuple[str, int] | None = None
+        self._has_loaded = False
+        self._lost_starts = 0
 
     def start(self) -> None:
         """Start a zygote; its `hello`, or its `failure`, comes with a later `poll`."""
@@ -159,6 +165,7 @@ class Nursery:
                     )
             elif "hello" in message:
                 self.hello = message["hello"]
+                self._has_loaded, self._lost_starts = True, 0
             elif "failed" in message:
                 self.failure = (message["failed"], message["code"])
         if self._channel is None:
@@ -203,7 +210,11 @@ class Nursery:
             self._channel = None
         code = self._zygote.wait() if self._zygote is not None else 0
         if self.hello is None and self.failure is None:
-            self.failure = (f"the process that loads {self._app} ended with {code}", 4)
+            self._lost_starts += 1
+            # Whoever killed a zygote says nothing of an app that has been loaded before.
+            is_lost = self._has_loaded and code < 0
+            if not is_lost or self._lost_starts > MOST_LOST_STARTS:
+                self.failure = (f"the process that loads {self._app} ended with {code}", 4)
         _log.error("zygote.died code=%s children=%d", code, len(self.children))
         self.hello = None
         return self._ends_told_by_kernel()
