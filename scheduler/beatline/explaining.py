@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
@@ -40,6 +40,8 @@ class Verdict(StrEnum):
     SKIPPED = "skipped"
     #: Nobody fired it in time, or the schedule was paused.
     MISSED = "missed"
+    #: It had made no job, or is not known to have, until a backfill made one.
+    BACKFILLED = "backfilled"
     #: It lies ahead, or is due and not decided yet.
     WAITS = "waits"
     #: The schedule names no fire time then.
@@ -55,6 +57,7 @@ _VERDICTS: Final = {
     Fate.ENDED: Verdict.FIRED,
     Fate.SKIPPED: Verdict.SKIPPED,
     Fate.MISSED: Verdict.MISSED,
+    Fate.BACKFILLED: Verdict.BACKFILLED,
 }
 
 
@@ -162,8 +165,8 @@ def explain(known: Known, at: str | None = None) -> Explanation:
 
 def _latest(known: Known) -> Explanation:
     if known.history:
-        entry = known.history[-1]
-        return _told(known, entry, entry.last_ms or entry.nominal_ms, "")
+        entry = max(known.history, key=_last_ms)
+        return _told(known, entry, _last_ms(entry), "")
     if known.next_ms is None:
         return _answer(known, Verdict.NOT_PLANNED, "has not fired yet, and never will")
     if known.paused:
@@ -174,6 +177,9 @@ def _latest(known: Known) -> Explanation:
 
 def _told(known: Known, entry: Occurrence, fire_ms: int, gap: str) -> Explanation:
     """What the ledger says, with what the change of the clocks did to the fire time."""
+    span = _span_over(known, fire_ms) if entry.fate is Fate.BACKFILLED else None
+    if span is not None:
+        entry = replace(span, backfill=entry.backfill)
     sentence = fate_sentence(
         entry,
         known.history,
@@ -183,7 +189,10 @@ def _told(known: Known, entry: Occurrence, fire_ms: int, gap: str) -> Explanatio
     )
     remark = gap or known.schedule.timetable.trigger.dst_remark(fire_ms)
     told = f"{known.when(fire_ms)}: {sentence}" + (f" ({remark})" if remark else "")
-    return _answer(known, _VERDICTS[entry.fate], told, fire_ms, entry)
+    verdict = _VERDICTS[entry.fate]
+    if entry.backfill is not None and verdict is not Verdict.FIRED:
+        verdict = Verdict.BACKFILLED
+    return _answer(known, verdict, told, fire_ms, entry)
 
 
 def _planned(known: Known, fire_ms: int, gap: str) -> Explanation:
@@ -273,7 +282,9 @@ def _span_ms(text: str) -> int:
 
 
 def _entry_within(known: Known, from_ms: int, until_ms: int) -> Occurrence | None:
-    return next((one for one in known.history if from_ms <= one.nominal_ms < until_ms), None)
+    """The first entry of a moment; a fire time's own before a span that begins with it."""
+    within = (one for one in known.history if from_ms <= one.nominal_ms < until_ms)
+    return min(within, key=lambda one: (one.nominal_ms, one.is_span), default=None)
 
 
 def _span_over(known: Known, at_ms: int) -> Occurrence | None:
@@ -285,6 +296,10 @@ def _span_over(known: Known, at_ms: int) -> Occurrence | None:
         ),
         None,
     )
+
+
+def _last_ms(entry: Occurrence) -> int:
+    return entry.nominal_ms if entry.last_ms is None else entry.last_ms
 
 
 def _is_before_applied(known: Known, at_ms: int) -> bool:

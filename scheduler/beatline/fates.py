@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from beatline.ledger import Fate, Occurrence
+from beatline.ledger import Backfill, Fate, Occurrence
 from beatline.planner import MissedReason
 from beatline.states import JobState
 from beatline.units import duration_text
@@ -33,6 +33,7 @@ _DOING: Final = {
     JobState.RUNNING: "runs",
     JobState.RETRYING: "waits for its next attempt",
 }
+_VANISHED: Final = "has gone without telling how it ended"
 
 
 def fate_sentence(
@@ -53,11 +54,17 @@ def fate_sentence(
         absences: Spans in which no beat was up, ms.
         state_of: Where a job is now.
     """
+    backfill = ""
+    if entry.backfill is not None:
+        backfill = _backfilled(entry.backfill, when, state_of)
+        if entry.fate is Fate.BACKFILLED:
+            return backfill
+        backfill = f"; then {backfill}"
     if entry.fate is Fate.SKIPPED:
-        return _skipped(entry, history, when)
+        return _skipped(entry, history, when) + backfill
     if entry.fate is Fate.MISSED:
-        return _missed(entry, when, absences)
-    return _fired(entry, state_of)
+        return _missed(entry, when, absences) + backfill
+    return _fired(entry, state_of) + backfill
 
 
 def late_text(length_ms: int) -> str:
@@ -84,8 +91,23 @@ def _fired(entry: Occurrence, state_of: Callable[[str], JobState]) -> str:
         if entry.enqueued_ms is None:
             return f"fired{caught_up}; its job ended in {outcome}"
         return f"fired {late} late{caught_up}; job {entry.job_id} ended in {outcome}"
-    doing = _DOING.get(state_of(entry.job_id or ""), "has gone without telling how it ended")
+    doing = _DOING.get(state_of(entry.job_id or ""), _VANISHED)
     return f"fired {late} late{caught_up}; job {entry.job_id} {doing}"
+
+
+def _backfilled(
+    backfill: Backfill, when: Callable[[int], str], state_of: Callable[[str], JobState]
+) -> str:
+    told = f"backfilled by job {backfill.job_id}, which "
+    if backfill.outcome is None:
+        return told + _DOING.get(state_of(backfill.job_id), _VANISHED)
+    if backfill.started_ms is None:
+        return f"{told}ended in {backfill.outcome} at {when(backfill.finished_ms or 0)}"
+    on = f" on {backfill.worker}" if backfill.worker else ""
+    took = late_text(backfill.run_ms or 0)
+    return (
+        f"{told}ran at {when(backfill.started_ms)} and ended in {backfill.outcome} after {took}{on}"
+    )
 
 
 def _skipped(entry: Occurrence, history: Sequence[Occurrence], when: Callable[[int], str]) -> str:

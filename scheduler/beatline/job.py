@@ -9,7 +9,8 @@ bytes  meaning
 ====== ======================================================================
 1      version of the record, 1
 1      priority, an ASCII digit
-1      flags: 1 no result, 2 of a schedule, 4 skip when unsure, 8 caller's own id
+1      flags: 1 no result, 2 of a schedule, 4 skip when unsure, 8 caller's own id,
+       16 of a backfill
 1 + n  length of the queue's name, and the name
 1 + n  of a schedule only: length of the schedule's name, and the name
 14     of a schedule only: nominal fire time in ms, ASCII digits
@@ -37,6 +38,7 @@ FLAG_IGNORE_RESULT: Final = 1
 FLAG_SCHEDULE: Final = 2
 FLAG_SKIP_UNSURE: Final = 4
 FLAG_OWN_ID: Final = 8
+FLAG_BACKFILL: Final = 16
 
 
 class Body(msgspec.Struct, array_like=True, frozen=True):
@@ -66,8 +68,9 @@ class Job:
         skip_unsure: Not run again where nobody knows whether it ran.
         schedule: Name of the schedule that made it, or None.
         nominal_ms: Its fire time, UTC ms, or None.
-        options: ``eta`` (ms), ``expires`` (ms), ``headers``, ``caught_up``, and overrides of the
-            task's own ``time_limit``, ``soft_time_limit``, ``max_retries``, ``retry_backoff``.
+        options: ``eta`` (ms), ``expires`` (ms), ``headers``, ``caught_up``, ``backfill`` (its
+            run), and overrides of the task's own ``time_limit``, ``soft_time_limit``,
+            ``max_retries``, ``retry_backoff``.
     """
 
     id: bytes

@@ -64,6 +64,8 @@ KEYS: Final = (
     Key("open:*", "set", "empty when its jobs ended", "ids of one schedule not yet ended"),
     Key("buffered:*", "list", "empty when its jobs ended", "ids that wait for an earlier job"),
     Key("ledger:*", "list", "gone with its schedule", "events of occurrences"),
+    Key("backfills:*", "hash", "gone with its schedule, 100 runs", "run -> how far it has come"),
+    Key("backfilled:*", "list", "gone with its schedule", "events of backfills"),
     Key("dead", "zset", "100,000 entries or 180 days", "id -> when buried"),
     Key("forensics", "hash", "gone with its dead letters", "id -> JSON"),
     Key("quarantine", "zset", "100,000 entries", "what was set aside -> when"),

@@ -4,23 +4,30 @@ The ledger: what became of each occurrence of a schedule, told from its events.
 Scripts append events to ``ledger:<name>``, a bounded list, oldest first. An event is a word, the
 nominal fire time and the instant of the event in UTC milliseconds, and what the word needs:
 
-========== ====================================================================
-``fired``   job id (16 bytes), ``caught_up`` or nothing
-``skipped`` id of the job that was in the way
-``missed``  last fire time of the span, number of fire times, reason
-``ended``   state, worker, started ms; the last two only where a worker told them
-========== ====================================================================
+============== ================================================================
+``fired``      job id (16 bytes), ``caught_up`` or nothing
+``skipped``    id of the job that was in the way
+``missed``     last fire time of the span, number of fire times, reason
+``ended``      state, worker, started ms; the last two only where a worker told
+``backfilled`` job id (16 bytes), name of the backfill's run
+``filled``     job id (16 bytes), and as ``ended``
+============== ================================================================
+
+The last two lie in a list of their own, ``backfilled:<name>``: a long backfill pushes nothing out
+that tells of fire times as they came.
 
 This module reads events and merges those of one occurrence. It knows no Redis; the events come
-from `beatline.store.schedule_reading.read_ledger`. What cannot be read is left out.
+from `beatline.store.schedule_reading.read_ledger` and `beatline.store.backfilling.read_backfilled`.
+What cannot be read is left out.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from beatline.ids import id_text
 from beatline.states import JobState
@@ -42,12 +49,46 @@ class Fate(StrEnum):
     SKIPPED = "skipped"
     #: It made no job, because nobody could fire it in time or the schedule was paused.
     MISSED = "missed"
+    #: Nothing is known of it but that a backfill made a job of it.
+    BACKFILLED = "backfilled"
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """
+    The job that a backfill made of an occurrence.
+
+    Attributes:
+        job_id: The job, as the API shows it.
+        run: Name of the backfill's run; empty where the ledger does not tell any more.
+        enqueued_ms: When the job was made, or None.
+        started_ms: When its last run began, where a worker told it.
+        finished_ms: When it ended.
+        outcome: The state in which it ended.
+        worker: Id of the worker that ran it last.
+    """
+
+    job_id: str
+    run: str = ""
+    enqueued_ms: int | None = None
+    started_ms: int | None = None
+    finished_ms: int | None = None
+    outcome: JobState | None = None
+    worker: str = ""
+
+    @property
+    def run_ms(self) -> int | None:
+        """How long the job's last run took, where known."""
+        return _length_ms(self.started_ms, self.finished_ms)
 
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
     """
     One entry of the ledger; a run of missed fire times is one entry.
+
+    A fire time of such a run that a backfill made a job of has an entry of its own as well, also
+    the first one.
 
     Attributes:
         nominal_ms: The fire time: its identity.
@@ -64,6 +105,8 @@ class Occurrence:
         last_ms: Last fire time of a span of missed ones.
         count: Number of fire times in the span; 1 for everything else.
         worker: Id of the worker that ran the job last.
+        backfill: What the latest backfill made of it, or None.
+        backfilled: Of a span: how many of its fire times have an entry of a backfill.
     """
 
     nominal_ms: int
@@ -80,6 +123,13 @@ class Occurrence:
     last_ms: int | None = None
     count: int = 1
     worker: str = ""
+    backfill: Backfill | None = None
+    backfilled: int = 0
+
+    @property
+    def is_span(self) -> bool:
+        """Whether it stands for several fire times."""
+        return self.last_ms is not None and self.last_ms > self.nominal_ms
 
     @property
     def lateness_ms(self) -> int | None:
@@ -90,9 +140,7 @@ class Occurrence:
     @property
     def run_ms(self) -> int | None:
         """How long the job's last run took, where known."""
-        if self.started_ms is None or self.finished_ms is None:
-            return None
-        return self.finished_ms - self.started_ms
+        return _length_ms(self.started_ms, self.finished_ms)
 
 
 def read_history(
@@ -102,33 +150,42 @@ def read_history(
     planned_of: Callable[[int], int] | None = None,
 ) -> list[Occurrence]:
     """
-    The occurrences behind the events, oldest fire time first.
+    The occurrences behind the events, oldest fire time first; a span before what lies in it.
 
     Args:
-        events: As they lie in Redis, oldest first.
+        events: As they lie in Redis, oldest first; those of backfills behind the others.
         latest: At most so many, the latest ones.
         planned_of: Gives the planned instant of a fire time; None where there is no jitter.
     """
-    entries: dict[int, Occurrence] = {}
+    entries: _Entries = {}
     for event in events:
         _merge(entries, event, planned_of or _itself)
-    ordered = sorted(entries.values(), key=lambda entry: entry.nominal_ms)
-    return ordered[-latest:] if latest > 0 else []
+    ordered = [entries[key] for key in sorted(entries)]
+    return _with_backfilled(ordered)[-latest:] if latest > 0 else []
 
 
-def _merge(entries: dict[int, Occurrence], event: bytes, planned_of: Callable[[int], int]) -> None:
+#: Entries by fire time; a span stands beside the entry of its first fire time, and before it.
+_Entries = dict[tuple[int, bool], Occurrence]
+
+
+def _merge(entries: _Entries, event: bytes, planned_of: Callable[[int], int]) -> None:
     word, _, rest = event.partition(b" ")
     nominal_text, _, rest = rest.partition(b" ")
     at_text, _, tail = rest.partition(b" ")
     nominal_ms, at_ms = _number(nominal_text), _number(at_text)
     if nominal_ms is None or at_ms is None:
         return
-    entry = entries.get(nominal_ms)
+    is_single = True
+    if word == b"missed":
+        is_single = (_number(tail.partition(b" ")[0]) or nominal_ms) <= nominal_ms
+    entry = entries.get((nominal_ms, is_single))
     if entry is None:
         entry = Occurrence(nominal_ms, planned_of(nominal_ms), Fate.FIRED)
+        if word in _READ_BACKFILL:
+            entry = replace(entry, fate=Fate.BACKFILLED)
     told = _told(word, entry, at_ms, tail)
     if told is not None:
-        entries[nominal_ms] = told
+        entries[nominal_ms, is_single] = told
 
 
 def _told(word: bytes, entry: Occurrence, at_ms: int, tail: bytes) -> Occurrence | None:
@@ -157,29 +214,68 @@ def _told(word: bytes, entry: Occurrence, at_ms: int, tail: bytes) -> Occurrence
             reason=reason.decode("utf-8", "replace"),
         )
     if word == b"ended":
-        return _ended(entry, at_ms, tail)
-    return None
+        ended = _end(at_ms, tail)
+        return replace(entry, fate=Fate.ENDED, **ended) if ended else None
+    read = _READ_BACKFILL.get(word)
+    if read is None or len(tail) < _ID_BYTES:
+        return None
+    backfill = read(entry.backfill, at_ms, id_text(tail[:_ID_BYTES]), tail[_ID_BYTES:].strip())
+    return replace(entry, backfill=backfill) if backfill else None
 
 
-def _ended(entry: Occurrence, at_ms: int, tail: bytes) -> Occurrence | None:
+def _backfilled(_: Backfill | None, at_ms: int, job_id: str, tail: bytes) -> Backfill:
+    return Backfill(job_id, tail.decode("utf-8", "replace"), enqueued_ms=at_ms)
+
+
+def _filled(before: Backfill | None, at_ms: int, job_id: str, tail: bytes) -> Backfill | None:
+    if before is not None and before.job_id != job_id:
+        return None  # a later backfill has made another job of it
+    ended = _end(at_ms, tail)
+    return replace(before or Backfill(job_id), **ended) if ended else None
+
+
+_READ_BACKFILL: Final = {b"backfilled": _backfilled, b"filled": _filled}
+
+
+def _end(at_ms: int, tail: bytes) -> dict[str, Any] | None:
+    """How a job ended: fields of an `Occurrence` or a `Backfill`."""
     state_text, _, detail = tail.partition(b" ")
     try:
         outcome = JobState(state_text.decode("ascii"))
     except ValueError:
         return None
     worker, _, started_text = detail.rpartition(b" ")
-    return replace(
-        entry,
-        fate=Fate.ENDED,
-        finished_ms=at_ms,
-        outcome=outcome,
-        started_ms=_number(started_text) or None,
-        worker=worker.decode("utf-8", "replace"),
-    )
+    return {
+        "finished_ms": at_ms,
+        "outcome": outcome,
+        "started_ms": _number(started_text) or None,
+        "worker": worker.decode("utf-8", "replace"),
+    }
+
+
+def _with_backfilled(ordered: list[Occurrence]) -> list[Occurrence]:
+    """The entries, with each span knowing how many of its fire times were backfilled."""
+    filled = [one.nominal_ms for one in ordered if one.backfill is not None]
+    if not filled:
+        return ordered
+    return [
+        replace(one, backfilled=_count_within(filled, one.nominal_ms, one.last_ms or 0))
+        if one.is_span
+        else one
+        for one in ordered
+    ]
+
+
+def _count_within(instants: list[int], first_ms: int, last_ms: int) -> int:
+    return bisect_right(instants, last_ms) - bisect_left(instants, first_ms)
 
 
 def _itself(nominal_ms: int) -> int:
     return nominal_ms
+
+
+def _length_ms(begun_ms: int | None, ended_ms: int | None) -> int | None:
+    return None if begun_ms is None or ended_ms is None else ended_ms - begun_ms
 
 
 def _number(text: bytes) -> int | None:

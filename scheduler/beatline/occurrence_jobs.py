@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from beatline.ids import occurrence_id
 from beatline.job import (
+    FLAG_BACKFILL,
     FLAG_IGNORE_RESULT,
     FLAG_SCHEDULE,
     FLAG_SKIP_UNSURE,
@@ -53,6 +54,8 @@ class OccurrenceJobs:
         settings: The app's.
         task: The schedule's task where the app is known; its queue, priority and so on apply
             where the schedule says nothing.
+        run: Name of a backfill's run. Its jobs have ids of their own, say that they are caught
+            up, and never expire: they are late on purpose.
 
     Raises:
         UnserializableArgument: The schedule's arguments cannot travel.
@@ -65,16 +68,19 @@ class OccurrenceJobs:
         partition: int,
         settings: Settings,
         task: RegisteredTask | None = None,
+        run: str = "",
     ) -> None:
         options = task.options if task is not None else None
         self._name = schedule.name
         self._partition = partition
+        self._run = run
         self._queue = schedule.queue or (options and options.queue) or settings.default_queue
         self._priority = _first(
             schedule.priority, options.priority if options else None, DEFAULT_PRIORITY
         )
-        self._flags = _flags(schedule, options)
-        self._expires_ms = schedule.options.get("expires_ms", options and options.expires_ms)
+        self._flags = _flags(schedule, options) | (FLAG_BACKFILL if run else 0)
+        expires_ms = schedule.options.get("expires_ms", options and options.expires_ms)
+        self._expires_ms = None if run else expires_ms
         self._call = (schedule.task, schedule.args, schedule.kwargs)
         self._options = _job_options(schedule.options)
         self._bodies = {
@@ -95,7 +101,7 @@ class OccurrenceJobs:
             body = self._bodies[is_caught_up]
         else:
             body = self._body(is_caught_up, max(now_ms, nominal_ms) + self._expires_ms)
-        raw_id = occurrence_id(self._name, nominal_ms, self._partition)
+        raw_id = occurrence_id(self._name, nominal_ms, self._partition, self._run)
         return JobStep(nominal_ms, raw_id, self._head(nominal_ms) + body, is_caught_up)
 
     def _head(self, nominal_ms: int) -> bytes:
@@ -108,6 +114,8 @@ class OccurrenceJobs:
         options = dict(self._options)
         if is_caught_up:
             options["caught_up"] = True
+        if self._run:
+            options["backfill"] = self._run
         if expires_ms is not None:
             options["expires"] = expires_ms
         return record_body(*self._call, options or None)

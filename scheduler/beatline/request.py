@@ -122,6 +122,12 @@ class JobRequest(msgspec.Struct, frozen=True):
         return bool(self.job.options.get("caught_up"))
 
     @property
+    def backfill(self) -> str | None:
+        """Name of the backfill's run that made the job, or None."""
+        run = self.job.options.get("backfill")
+        return run if isinstance(run, str) else None
+
+    @property
     def eta(self) -> datetime | None:
         """The earliest instant that the caller asked for."""
         return self._moment("eta")

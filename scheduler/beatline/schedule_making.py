@@ -60,6 +60,8 @@ class ScheduleOptions(TypedDict, total=False):
         grace: A fire time that passed less than this ago is on time.
         max_runs: The schedule ends after so many jobs.
         paused: Declared at rest.
+        expect_within: An alert is raised after so long without a success.
+        pause_after_failures: Pause after so many failures in a row.
         expires: Jobs that have not started after so long do not run.
         time_limit, soft_time_limit: Of the jobs.
         max_retries, retry_backoff, retry_backoff_max: Of the jobs.
@@ -92,6 +94,8 @@ class ScheduleOptions(TypedDict, total=False):
     grace: Duration
     max_runs: int | None
     paused: bool
+    expect_within: Duration | None
+    pause_after_failures: int | None
     expires: Duration
     time_limit: Duration
     soft_time_limit: Duration
@@ -139,7 +143,11 @@ def _fields(given: Mapping[str, Any], where: str) -> dict[str, Any]:
     for key in ("catch_up_window", "grace"):
         if key in given:
             fields[f"{key}_ms"] = check_duration(given[key], f"{where}: {key}")
-    for key in ("max_catch_up", "max_runs"):
+    if "expect_within" in given:
+        fields["expect_within_ms"] = check_duration(
+            given["expect_within"], f"{where}: expect_within", shortest_ms=1_000
+        )
+    for key in ("max_catch_up", "max_runs", "pause_after_failures"):
         if key in given:
             fields[key] = _count(given[key], f"{where}: {key}")
     if "queue" in given:

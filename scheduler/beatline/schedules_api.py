@@ -9,25 +9,33 @@ at once, and stays until it is removed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from redis.exceptions import ResponseError
 
+from beatline.backfill import (
+    MOST_JOBS,
+    Backfilled,
+    Backfiller,
+    Order,
+    Progress,
+    plan_backfill,
+)
 from beatline.errors import BeatlineError, WrongUse
 from beatline.explaining import Explanation, Known, Verdict, explain, explain_unknown
 from beatline.ids import id_text, new_id, partition_of_name
 from beatline.ledger import LATEST, Occurrence, read_history
 from beatline.occurrence_jobs import OccurrenceJobs
-from beatline.schedule import Schedule
+from beatline.schedule import Overlap, Schedule
 from beatline.schedule_books import ScheduleBooks
 from beatline.schedule_making import CODE, ScheduleOptions, make_schedule
+from beatline.schedule_view import ScheduleView, view_of
 from beatline.store import scheduling
+from beatline.store.backfilling import read_backfilled
 from beatline.store.firing import trigger
 from beatline.store.schedule_reading import read_absences, read_ledger
 from beatline.store.scheduling import Put, StoredSchedule
-from beatline.units import moment_of
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -38,52 +46,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _Events = list[bytes]
-_Views = list["ScheduleView"]
+_Views = list[ScheduleView]
 _History = list[Occurrence]
-
-
-@dataclass(frozen=True, slots=True)
-class ScheduleView:
-    """
-    A schedule as it is live.
-
-    Attributes:
-        name: Its name.
-        schedule: Its definition, or None where this version cannot read it.
-        stored: What is stored of it: next and last fire time, pause, counters.
-        problem: Why it cannot be read; empty where it can.
-    """
-
-    name: str
-    schedule: Schedule | None
-    stored: StoredSchedule
-    problem: str = ""
-
-    @property
-    def task(self) -> str:
-        """Name of the task; empty where the definition cannot be read."""
-        return self.schedule.task if self.schedule else ""
-
-    @property
-    def source(self) -> str:
-        """Who declared it."""
-        return self.stored.source
-
-    @property
-    def paused(self) -> str:
-        """Why it rests; empty where it does not."""
-        return self.stored.paused
-
-    @property
-    def next_fire(self) -> datetime | None:
-        """The next fire time, aware UTC; None where there is none or it rests."""
-        next_ms = self.stored.next_ms
-        return None if next_ms is None or self.stored.paused else moment_of(next_ms)
-
-    @property
-    def last_fire(self) -> datetime | None:
-        """The last fire time that was fired or skipped, aware UTC; None before the first."""
-        return None if self.stored.last_ms is None else moment_of(self.stored.last_ms)
 
 
 class Schedules:
@@ -143,17 +107,17 @@ class Schedules:
         _refuse_owned(name, answer)
         if stored is None:
             raise BeatlineError(f"schedule {name!r} was removed while it was declared")
-        return _view(stored)
+        return view_of(stored)
 
     def get(self, name: str) -> ScheduleView | None:
         """The schedule of this name, or None."""
         stored = self._ask(lambda books: books.read(name))
-        return None if stored is None else _view(stored)
+        return None if stored is None else view_of(stored)
 
     def list(self) -> _Views:
         """All schedules, by name."""
         live = self._ask(lambda books: books.read_all())
-        return [_view(live[name]) for name in sorted(live)]
+        return [view_of(live[name]) for name in sorted(live)]
 
     def pause(self, name: str, reason: str = "") -> bool:
         """
@@ -190,16 +154,9 @@ class Schedules:
 
         *Retry-safe*: no, each call makes a job. *Atomicity*: ``trigger.lua``.
         """
-        view = self.get(name)
-        if view is None or view.schedule is None:
-            names = [] if view else [one.name for one in self.list()]
-            told = view.problem if view else explain_unknown(name, names).sentence
-            raise WrongUse(told, remedy="`sched schedules list` shows what is live")
-        schedule, settings = view.schedule, self._app.settings
-        partition = partition_of_name(name, settings.partitions)
-        task = self._app.tasks.get(schedule.task)
-        jobs = OccurrenceJobs(schedule, partition, settings, task)
-        raw_id = new_id(partition)
+        schedule = self._readable(name)[0]
+        jobs = self._jobs_of(schedule)
+        raw_id = new_id(partition_of_name(name, self._app.settings.partitions))
 
         def fire(books: ScheduleBooks) -> str:
             now_ms = books.now_ms()
@@ -211,6 +168,63 @@ class Schedules:
         if word == "ABSENT":
             raise WrongUse(f"schedule {name!r} was removed while it was triggered")
         return None if word == "SKIPPED" else self._app.result(id_text(raw_id))
+
+    def backfill(
+        self,
+        name: str,
+        start: str | datetime,
+        end: str | datetime,
+        *,
+        overlap: Overlap | str = Overlap.BUFFER_ALL,
+        run: str = "",
+        including_fired: bool = False,
+        queue: str | None = None,
+        priority: int | None = None,
+        most: int = MOST_JOBS,
+        wait: bool = True,
+        dry_run: bool = False,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Backfilled:
+        """
+        Make the jobs of fire times that have passed, oldest first, also from before the schedule
+        was declared, and while it rests.
+
+        Fire times that have made a job are left out, as far as the ledger reaches back. What beat
+        has not decided yet is left to beat. The same call again goes on where the one before was
+        broken off, and makes each job once.
+
+        Args:
+            name: The schedule.
+            start, end: First and last instant, both included; ISO 8601 or a datetime. Without an
+                offset they are wall time in the schedule's zone; a date alone is all of its day.
+            overlap: What happens to a fire time where an earlier job of the schedule has not
+                ended. ``buffer_all`` runs one after the other, ``allow`` beside each other.
+            run: Name of the run. By default it tells the span; under another name the same span
+                is made once more.
+            including_fired: Also fire times that have made a job before.
+            queue, priority: Of the jobs; by default the schedule's.
+            most: More fire times than this are refused.
+            wait: With ``buffer_all`` at most 500 jobs wait for their turn; wait for room, instead
+                of stopping there.
+            dry_run: Change nothing, and tell what would be made.
+            progress: Called after each batch of up to 100 jobs.
+
+        Raises:
+            InvalidTrigger: ``start`` or ``end`` cannot be read.
+            InvalidSetting: Another option does not fit.
+            WrongUse: There is no such schedule, it cannot be read or changes meanwhile, the span
+                holds too much, or the run was begun for another one.
+
+        *Retry-safe*: yes. *Atomicity*: ``backfill.lua`` for each batch of jobs.
+        """
+        order = Order(
+            start, end, overlap, run, including_fired, queue, priority, most=most, wait=wait
+        )
+        stored = self._readable(name)[1]
+        plan = self._ask(lambda books: plan_backfill(books, stored, order))
+        if dry_run:
+            return plan.result(plan.found, is_done=plan.found.is_done)
+        return Backfiller(self._ask, order, self._jobs_of, progress or _untold).run(plan)
 
     def remove(self, name: str, *, take_over: bool = False) -> bool:
         """
@@ -240,11 +254,10 @@ class Schedules:
         """
 
         def read(books: ScheduleBooks) -> tuple[_Events, StoredSchedule | None]:
-            where = books.prefix_of(name)
-            return read_ledger(books.connection, where, name), books.read(name)
+            return _events_of(books, name), books.read(name)
 
         events, stored = self._ask(read)
-        schedule = _view(stored).schedule if stored is not None else None
+        schedule = view_of(stored).schedule if stored is not None else None
         planned_of = schedule.timetable.due_ms if schedule is not None else None
         return read_history(events, latest=latest, planned_of=planned_of)
 
@@ -267,13 +280,13 @@ class Schedules:
             stored, where = books.read(name), books.prefix_of(name)
             if stored is None:
                 return None, list(books.read_all())
-            events = read_ledger(books.connection, where, name)
+            events = _events_of(books, name)
             return stored, (events, read_absences(books.connection, where), books.now_ms())
 
         stored, found = self._ask(read)
         if stored is None:
             return explain_unknown(name, found)
-        view = _view(stored)
+        view = view_of(stored)
         if view.schedule is None:
             told = f"{name} cannot be read: {view.problem}"
             return Explanation(name, Verdict.UNKNOWN_SCHEDULE, told)
@@ -290,6 +303,20 @@ class Schedules:
             state_of=lambda job_id: self._app.jobs.get(job_id).state,
         )
         return explain(known, text)
+
+    def _readable(self, name: str) -> tuple[Schedule, StoredSchedule]:
+        """A schedule that is there and can be read; else what is wrong is raised."""
+        view = self.get(name)
+        if view is None or view.schedule is None:
+            names = [] if view else [one.name for one in self.list()]
+            told = view.problem if view else explain_unknown(name, names).sentence
+            raise WrongUse(told, remedy="`sched schedules list` shows what is live")
+        return view.schedule, view.stored
+
+    def _jobs_of(self, schedule: Schedule, run: str = "") -> OccurrenceJobs:
+        settings, task = self._app.settings, self._app.tasks.get(schedule.task)
+        partition = partition_of_name(schedule.name, settings.partitions)
+        return OccurrenceJobs(schedule, partition, settings, task, run)
 
     def _ask(self, question: Callable[[ScheduleBooks], T]) -> T:
         settings = self._app.settings
@@ -308,8 +335,12 @@ def _refuse_owned(name: str, answer: Put) -> None:
         )
 
 
-def _view(stored: StoredSchedule) -> ScheduleView:
-    try:
-        return ScheduleView(stored.name, stored.schedule(), stored)
-    except BeatlineError as error:
-        return ScheduleView(stored.name, None, stored, str(error))
+def _events_of(books: ScheduleBooks, name: str) -> _Events:
+    """What the ledger tells of a schedule, and behind it what its backfills did."""
+    where = books.prefix_of(name)
+    events = read_ledger(books.connection, where, name)
+    return events + read_backfilled(books.connection, where, name)
+
+
+def _untold(_: Progress) -> None:
+    """Nobody wants to know."""

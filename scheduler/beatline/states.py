@@ -69,17 +69,33 @@ class Transition(NamedTuple):
 TRANSITIONS: Final = (
     Transition("enqueue", ("new",), ("QUEUED", "RUNNING", "SCHEDULED")),
     Transition("promote", ("SCHEDULED", "RETRYING"), ("QUEUED", "RUNNING")),
-    Transition("fire", ("new",), ("QUEUED", "RUNNING", "SCHEDULED")),
-    Transition("trigger", ("new",), ("QUEUED", "RUNNING", "SCHEDULED")),
+    # Under `overlap: cancel_running` these end what waits of the same schedule.
+    Transition(
+        "fire",
+        ("new", "SCHEDULED", "RETRYING", "QUEUED"),
+        ("QUEUED", "RUNNING", "SCHEDULED", "CANCELLED"),
+    ),
+    Transition(
+        "trigger",
+        ("new", "SCHEDULED", "RETRYING", "QUEUED"),
+        ("QUEUED", "RUNNING", "SCHEDULED", "CANCELLED"),
+    ),
+    Transition("backfill", ("new",), ("QUEUED", "RUNNING", "SCHEDULED")),
     Transition(
         "settle",
         ("RUNNING", "QUEUED"),
-        ("SUCCESS", "FAILURE", "CANCELLED", "EXPIRED", "DEAD", "RETRYING", "QUEUED", "RUNNING"),
+        (
+            *("SUCCESS", "FAILURE", "CANCELLED", "EXPIRED", "DEAD"),
+            *("RETRYING", "SCHEDULED", "QUEUED", "RUNNING"),
+        ),
     ),
     Transition(
         "release",
         ("RUNNING",),
-        ("QUEUED", "RUNNING", "SUCCESS", "FAILURE", "CANCELLED", "LOST", "DEAD", "RETRYING"),
+        (
+            *("SUCCESS", "FAILURE", "CANCELLED", "EXPIRED", "LOST", "DEAD"),
+            *("RETRYING", "SCHEDULED", "QUEUED", "RUNNING"),
+        ),
     ),
     Transition("give_back", ("RUNNING",), ("QUEUED", "RUNNING", "CANCELLED")),
     Transition("reclaim", ("RUNNING",), ("QUEUED", "RUNNING", "CANCELLED", "LOST", "DEAD")),

@@ -109,6 +109,8 @@ def test_put_when_given_all_options_then_they_are_stored(schedules: Schedules) -
         grace="1s",
         max_runs=3,
         paused=True,
+        expect_within="26h",
+        pause_after_failures=4,
         expires="2m",
         time_limit="1m",
         soft_time_limit="30s",
@@ -131,6 +133,7 @@ def test_put_when_given_all_options_then_they_are_stored(schedules: Schedules) -
         schedule.overlap,
         schedule.catch_up,
     )
+    assert (26 * 3_600_000, 4) == (schedule.expect_within_ms, schedule.pause_after_failures)
     assert (6 * 3_600_000, 5, 1_000, 3, True, "why") == (
         schedule.catch_up_window_ms,
         schedule.max_catch_up,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beatline.ids import id_text, occurrence_id
-from beatline.ledger import Fate, Occurrence, read_history
+from beatline.ledger import Backfill, Fate, Occurrence, read_history
 from beatline.states import JobState
 
 FIRE_MS = 1_767_571_200_000
@@ -148,10 +148,92 @@ def test_history_when_given_any_bytes_then_never_fails(events: list[bytes]) -> N
     assert len(history) <= len(events)
 
 
-@given(st.lists(st.sampled_from([b"fired", b"skipped", b"missed", b"ended"]), max_size=8))
+@given(
+    st.lists(
+        st.sampled_from([b"fired", b"skipped", b"missed", b"ended", b"backfilled", b"filled"]),
+        max_size=8,
+    )
+)
 def test_history_when_given_any_words_then_has_one_entry_per_fire_time(words: list[bytes]) -> None:
     events = [word + b" 5 6 " + ID + b" 1 2" for word in words]
 
     history = read_history(events)
 
     assert len(history) <= 1
+
+
+def test_history_when_a_missed_span_begins_with_a_fired_one_then_both_are_told() -> None:
+    events = [
+        _event("missed", FIRE_MS, FIRE_MS + 99, b"%d 7 no_beat" % (FIRE_MS + 60)),
+        _event("fired", FIRE_MS, FIRE_MS + 200, ID + b" "),
+        _event("ended", FIRE_MS, FIRE_MS + 300, b"SUCCESS w 250"),
+    ]
+
+    span, fired = read_history(events)
+
+    assert (Fate.MISSED, 7, FIRE_MS + 60, None) == (
+        span.fate,
+        span.count,
+        span.last_ms,
+        span.job_id,
+    )
+    assert (Fate.ENDED, 1, None, "") == (fired.fate, fired.count, fired.last_ms, fired.reason)
+
+
+def test_history_when_a_missed_one_was_backfilled_then_one_entry_tells_both() -> None:
+    events = [
+        _event("missed", FIRE_MS, FIRE_MS + 99, b"%d 1 late" % FIRE_MS),
+        _event("backfilled", FIRE_MS, FIRE_MS + 200, ID + b" by hand"),
+        _event("filled", FIRE_MS, FIRE_MS + 900, ID + b"SUCCESS w %d" % (FIRE_MS + 300)),
+    ]
+
+    (entry,) = read_history(events)
+
+    expected = Backfill(
+        id_text(ID), "by hand", FIRE_MS + 200, FIRE_MS + 300, FIRE_MS + 900, JobState.SUCCESS, "w"
+    )
+    assert (Fate.MISSED, "late", expected) == (entry.fate, entry.reason, entry.backfill)
+    assert (600, None, None) == (expected.run_ms, entry.run_ms, entry.lateness_ms)
+
+
+def test_history_when_a_span_was_backfilled_then_it_knows_how_often() -> None:
+    events = [
+        _event("backfilled", FIRE_MS, FIRE_MS + 50, ID + b" early"),
+        _event("missed", FIRE_MS, FIRE_MS + 99, b"%d 7 paused" % (FIRE_MS + 60)),
+        _event("backfilled", FIRE_MS + 60, FIRE_MS + 200, ID + b" late"),
+        _event("backfilled", FIRE_MS + 70, FIRE_MS + 200, ID + b" late"),
+    ]
+
+    history = read_history(events)
+
+    assert [Fate.MISSED, *[Fate.BACKFILLED] * 3] == [entry.fate for entry in history]
+    assert [2, 0, 0, 0] == [entry.backfilled for entry in history]
+
+
+def test_history_when_backfilled_twice_then_the_later_one_counts() -> None:
+    other = occurrence_id("tick", FIRE_MS, 0, "again")
+    events = [
+        _event("backfilled", FIRE_MS, FIRE_MS + 50, ID + b" first"),
+        _event("backfilled", FIRE_MS, FIRE_MS + 60, other + b" again"),
+        _event("filled", FIRE_MS, FIRE_MS + 70, ID + b"FAILURE w 1"),
+    ]
+
+    (entry,) = read_history(events)
+
+    assert Backfill(id_text(other), "again", FIRE_MS + 60) == entry.backfill
+
+
+def test_history_when_it_fired_and_was_backfilled_then_its_own_end_stays() -> None:
+    events = [
+        _event("fired", FIRE_MS, FIRE_MS, ID + b" "),
+        _event("ended", FIRE_MS, FIRE_MS + 5, b"FAILURE w 1"),
+        _event("filled", FIRE_MS, FIRE_MS + 70, ID + b"SUCCESS w 1"),
+        _event("filled", FIRE_MS, FIRE_MS + 70, b"short"),
+        _event("filled", FIRE_MS, FIRE_MS + 70, ID + b"SHRUGGED"),
+    ]
+
+    (entry,) = read_history(events)
+
+    assert (Fate.ENDED, JobState.FAILURE) == (entry.fate, entry.outcome)
+    assert entry.backfill is not None
+    assert (JobState.SUCCESS, "") == (entry.backfill.outcome, entry.backfill.run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from beatline.job import FLAG_OWN_ID, FLAG_SCHEDULE
+from beatline.job import FLAG_BACKFILL, FLAG_OWN_ID, FLAG_SCHEDULE
 from beatline.store.delivering import Settlement
 from tests.store.support import LEASE_MS, TTL_MS, Partition, make_id, make_record
 
@@ -16,7 +16,7 @@ IDS = {
         [
             *("held", "cancelled", "kept", "charged", "offered", "vanished", "vanishing"),
             *("queued", "tomb", "waiting", "due", "retrying", "dead", "fired", "fresh", "moved"),
-            *("ahead", "buffered"),
+            *("ahead", "buffered", "filled"),
         ],
         start=1,
     )
@@ -24,6 +24,7 @@ IDS = {
 OWN = b"order-1"
 SCHEDULE = "nightly"
 BUFFERING = "buffering"
+FILLING = "filling"
 KEPT = make_record(flags=0)
 OWN_RECORD = make_record(flags=FLAG_OWN_ID)
 
@@ -84,6 +85,18 @@ def set_scene(partition: Partition) -> None:
         fire_call(partition, trigger, BUFFERING, "buffer_all")()
         clock.advance(1)
     put_schedule(partition, clock.now_ms, definition="changed", trigger="changed")
+    put_schedule(partition, clock.now_ms + 90_000, name=FILLING)
+    backfill_call(partition, "filled", 7, "")()
+
+
+def backfill_call(
+    partition: Partition, name: str, nominal_ms: int, stands: str
+) -> Callable[[], Any]:
+    """A past occurrence, to be made by a run that stands somewhere."""
+    revision: Any = partition.client.hget(partition.key(f"sched:{FILLING}"), "rev") or b""
+    record = make_record("s", 4, FLAG_SCHEDULE | FLAG_BACKFILL, FILLING, nominal_ms)
+    batch = ("run", stands, "buffer_all", nominal_ms, "", "note", nominal_ms, IDS[name], record)
+    return lambda: partition.run("backfill", FILLING, revision, *batch)
 
 
 def fire_call(
@@ -182,6 +195,7 @@ def calls(partition: Partition) -> dict[str, Callable[[], Any]]:
         "elect": lambda: run("elect", "other", 1500, "{}"),
         "resign": lambda: run("resign", "beat"),
         "fire": fire_call(partition, "fresh"),
+        "backfill": backfill_call(partition, "fresh", 8, "7"),
         "trigger": lambda: run("trigger", SCHEDULE, "skip", now_ms, IDS["fresh"], record),
         "put_schedule": lambda: put_schedule(partition, now_ms + 9, definition="new", trigger="n"),
         "put_schedule other": lambda: put_schedule(partition, now_ms + 9, name="other"),

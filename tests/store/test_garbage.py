@@ -106,6 +106,7 @@ CALLS = (
     ),
     *(
         "trigger",
+        "backfill",
         "put_schedule",
         "put_schedule other",
         "apply_schedules",

@@ -14,7 +14,10 @@ from tests.store.support import Partition
 from tests.store.test_garbage import CALLS, put_back, save
 
 #: What brings something new into Redis.
-REFUSED = ("enqueue", "fire", "trigger", "put_schedule", "put_schedule other", "apply_schedules")
+REFUSED = (
+    *("enqueue", "fire", "trigger", "backfill"),
+    *("put_schedule", "put_schedule other", "apply_schedules"),
+)
 
 
 @contextmanager

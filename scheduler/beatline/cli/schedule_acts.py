@@ -1,4 +1,4 @@
-"""``sched schedules``: history, pause, resume, trigger and remove, for one live schedule."""
+"""``sched schedules``: history, pause, resume, trigger and so on, for one live schedule."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from beatline.cli.backfill import backfill
 from beatline.cli.exits import tell
 from beatline.cli.output import (
     instant_json,
@@ -19,7 +20,7 @@ from beatline.cli.output import (
 from beatline.cli.wanted import Wanted, json_option, place_options
 
 if TYPE_CHECKING:
-    from beatline.ledger import Occurrence
+    from beatline.ledger import Backfill, Occurrence
     from beatline.schedules_api import Schedules
 
 
@@ -42,6 +43,21 @@ def occurrence_json(entry: Occurrence) -> dict[str, Any]:
         "last_fire_time": instant_json(entry.last_ms),
         "count": entry.count,
         "worker": entry.worker,
+        "backfilled": entry.backfilled,
+        "backfill": _backfill_json(entry.backfill) if entry.backfill else None,
+    }
+
+
+def _backfill_json(backfill: Backfill) -> dict[str, Any]:
+    return {
+        "job": backfill.job_id,
+        "run": backfill.run,
+        "enqueued": instant_json(backfill.enqueued_ms),
+        "started": instant_json(backfill.started_ms),
+        "finished": instant_json(backfill.finished_ms),
+        "outcome": None if backfill.outcome is None else str(backfill.outcome),
+        "run_ms": backfill.run_ms,
+        "worker": backfill.worker,
     }
 
 
@@ -90,9 +106,9 @@ def history(wanted: Wanted, name: str, count: int, as_json: bool) -> int:
         [
             [
                 instant_text(entry.nominal_ms),
-                state_text(str(entry.outcome)) if entry.outcome else str(entry.fate),
+                _fate(entry),
                 "" if entry.lateness_ms is None else span_text(entry.lateness_ms),
-                "" if entry.run_ms is None else span_text(entry.run_ms),
+                _ran(entry),
                 _detail(entry),
             ]
             for entry in entries
@@ -101,16 +117,37 @@ def history(wanted: Wanted, name: str, count: int, as_json: bool) -> int:
     return 0
 
 
+def _fate(entry: Occurrence) -> str:
+    """The state in which its job ended, also that of a backfill where it made none else."""
+    outcome = entry.outcome
+    if str(entry.fate) == "backfilled" and entry.backfill is not None:
+        outcome = entry.backfill.outcome
+    return state_text(str(outcome)) if outcome else str(entry.fate)
+
+
+def _ran(entry: Occurrence) -> str:
+    run_ms = entry.run_ms
+    if run_ms is None and entry.backfill is not None:
+        run_ms = entry.backfill.run_ms
+    return "" if run_ms is None else span_text(run_ms)
+
+
 def _detail(entry: Occurrence) -> str:
     parts = []
     if entry.count > 1:
-        parts.append(f"{entry.count} fire times, until {instant_text(entry.last_ms)}")
+        filled = f", {entry.backfilled:,} backfilled" if entry.backfilled else ""
+        parts.append(f"{entry.count:,} fire times, until {instant_text(entry.last_ms)}{filled}")
     if entry.reason:
         parts.append(one_line(entry.reason.replace("_", " "), 60))
     if entry.in_the_way:
         parts.append(f"job {entry.in_the_way} was in the way")
     if entry.job_id:
         parts.append(entry.job_id + (", caught up" if entry.is_caught_up else ""))
+    if entry.backfill:
+        # Where it made no other job, the column before tells how this one ended.
+        is_told = str(entry.fate) == "backfilled" or entry.backfill.outcome is None
+        outcome = "" if is_told else f", {entry.backfill.outcome}"
+        parts.append(f"backfilled: {entry.backfill.job_id}{outcome}")
     return "; ".join(parts)
 
 
@@ -205,4 +242,4 @@ def trigger(wanted: Wanted, name: str, as_json: bool) -> int:
 
 
 #: What ``sched schedules`` does to one live schedule.
-ACTS: Final[tuple[click.Command, ...]] = (history, pause, resume, trigger, remove)
+ACTS: Final[tuple[click.Command, ...]] = (history, pause, resume, trigger, backfill, remove)

@@ -5,7 +5,7 @@
 --   5 arguments: "fire", nominal, id, record, "caught_up" or "";
 --             or "missed", first nominal, last nominal, reason, count.
 -- REPLY: {"OK", fired, skipped} | {"STALE"|"PAUSED"|"ABSENT"|"EARLY", revision, next, due}
--- include: prelude, numbers, record, job, counting, quarantine, marks, ledger
+-- include: prelude, numbers, record, job, counting, quarantine, marks, ledger, meeting
 -- defer: watched, fence, queues, handing, results, timeline, buffering, finish, place, cancelling
 -- defer: overlapping
 -- include: make_ready, tombs
@@ -30,17 +30,6 @@ end
 -- The first write, which OOM denies: a refused fire leaves the schedule where it was (R24).
 call('HSET', key, 'next', ARGV[5], 'due', ARGV[6])
 
--- An id in `open` whose job has gone (flushed), or is none (garbage), is no job in the way.
-local function in_the_way()
-  for _ = 1, 100 do
-    local id = safely('SRANDMEMBER', open)
-    if not id or read_record(safely('HGET', P .. 'jobs', id), id) then
-      return id
-    end
-    call('SREM', open, id)
-  end
-end
-
 local fired, skipped = 0, 0
 for at = 8, #ARGV, 5 do
   local kind, nominal, id, record = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
@@ -51,7 +40,7 @@ for at = 8, #ARGV, 5 do
     call('HSET', key, 'decided', id)
   else
     local job = read_record(record, id)
-    local other, waits = overlap ~= 'allow' and in_the_way(), false
+    local other, waits = overlap ~= 'allow' and in_the_way(name), false
     if other and overlap ~= 'skip' then
       other, waits = rarely().resolve(overlap, name, other)
     end

@@ -23,6 +23,10 @@ local function close_occurrence(id, job, state, ended)
   local key = P .. 'sched:' .. job.schedule
   if safely('HEXISTS', key, 'rev') == 0 then
     return
+  elseif has_flag(job, FLAG_BACKFILL) then
+    -- It tells of the past, and not of how the schedule does now.
+    return note_backfill(job.schedule, table.concat(
+      { 'filled', job.nominal, text(now_ms), id .. state, ended }, ' '))
   end
   count_up(key, 'ended:' .. state, 1)
   if state == 'SUCCESS' then

@@ -11,6 +11,6 @@ end
 local function forget_schedule(name)
   safely('ZREM', P .. 'timeline', 's' .. name)
   local gone = call('DEL', P .. 'sched:' .. name)
-  call('DEL', P .. 'ledger:' .. name)
+  call('DEL', P .. 'ledger:' .. name, P .. 'backfills:' .. name, P .. 'backfilled:' .. name)
   return safely('HDEL', P .. 'schedules', name) + gone > 0
 end

@@ -1,5 +1,6 @@
 -- part job: the head of a record as a table, and what else is made of it.
 local FLAG_IGNORE_RESULT, FLAG_SCHEDULE, FLAG_SKIP_UNSURE, FLAG_OWN_ID = 1, 2, 4, 8
+local FLAG_BACKFILL = 16
 
 local function has_flag(job, flag)
   return job.flags % (2 * flag) >= flag

@@ -1,5 +1,5 @@
 -- part record: reads the head of a job's record; see beatline/job.py for the layout.
--- Flags: 1 no result, 2 of a schedule, 4 skip when unsure, 8 a caller's own id.
+-- Flags: 1 no result, 2 of a schedule, 4 skip when unsure, 8 a caller's own id, 16 of a backfill.
 local function has_own_id(flags) return flags % 16 >= 8 end
 
 -- Whether this is a record of ours, under an id that it may have; then its flags, and the length of
