@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoScriptError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from beatline.line import Line
+from beatline.wire.connection import Endpoint, pack
+from tests.servers import RedisProcess, eventually
+
+
+@pytest.fixture
+def line(redis_server: RedisProcess) -> Line:
+    """A line to the test's server that loses patience soon."""
+    return Line(Endpoint(redis_server.url, reply_timeout_ms=200))
+
+
+def test_line_when_several_commands_are_sent_then_replies_come_in_order(line: Line) -> None:
+    line.send(pack("ECHO", "a") + pack("ECHO", "b") + pack("EVALSHA", "0" * 40, 0) + pack("PING"))
+
+    assert [b"a", b"b"] == [line.receive(), line.receive()]
+    with pytest.raises(NoScriptError):
+        line.receive()
+    assert line.receive() == b"PONG"
+    assert not line.is_stale()
+
+
+def test_line_when_replies_were_left_unread_then_is_stale(line: Line) -> None:
+    line.send(pack("ECHO", "a") + pack("ECHO", "b"))
+    line.receive()
+
+    assert line.is_stale()
+
+
+def test_line_when_no_reply_comes_then_gives_up_and_begins_anew(line: Line) -> None:
+    line.send(pack("BLPOP", "nothing", 5))
+
+    with pytest.raises(RedisTimeoutError):
+        line.receive()
+    assert line.exchange(pack("PING")) == b"PONG"
+    assert line.generation == 2
+
+
+def test_line_when_the_server_has_closed_then_is_stale_fails_and_begins_anew(line: Line) -> None:
+    line.exchange(pack("QUIT"))
+    eventually(line.is_stale, what="the server closes")
+
+    with pytest.raises(RedisConnectionError):
+        line.exchange(pack("PING"))
+    assert line.exchange(pack("PING")) == b"PONG"
