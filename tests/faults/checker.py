@@ -61,12 +61,15 @@ class Circumstances:
         stops: Pid -> spans in which the suite had stopped it.
         cuts: Pid -> spans in which it was cut off from Redis beyond its lease.
         tails: Spans whose writes Redis may have lost (R27).
+        unsettled_ms: A run that ended so shortly before its process was killed may not have been
+            settled.
     """
 
     deaths: Mapping[int, int] = field(default_factory=dict)
     stops: Mapping[int, Sequence[Span]] = field(default_factory=dict)
     cuts: Mapping[int, Sequence[Span]] = field(default_factory=dict)
     tails: Sequence[Span] = ()
+    unsettled_ms: float = UNSETTLED_MS
 
 
 @dataclass(slots=True)
@@ -220,12 +223,12 @@ def _judge_runs(key: str, runs: Sequence[Run], known: Circumstances, verdict: Ve
 def _died_unsettled(run: Run, known: Circumstances) -> bool:
     died_ns = known.deaths.get(run.pid)
     assert run.ended_ns is not None
-    return died_ns is not None and 0 <= died_ns - run.ended_ns <= UNSETTLED_MS * 1e6
+    return died_ns is not None and 0 <= died_ns - run.ended_ns <= known.unsettled_ms * 1e6
 
 
 def _was_stopped_in(run: Run, known: Circumstances) -> bool:
     """Whether its process was stopped by the suite in the body, or right after it."""
-    until_ns = (run.ended_ns or run.seen_ns) + UNSETTLED_MS * 1e6
+    until_ns = (run.ended_ns or run.seen_ns) + known.unsettled_ms * 1e6
     return any(run.started_ns <= stop_ns <= until_ns for stop_ns, _ in known.stops.get(run.pid, ()))
 
 

@@ -20,7 +20,7 @@ def end_in_order(commands: Sequence[Command]) -> list[str]:
         code = command.terminate(40)
         if code != 0:
             problems.append(f"{name} ended with {code}: {command.output[-1500:]}")
-        orphans = [pid for pid in family if _lives(pid)]
+        orphans = [pid for pid in family if lives(pid)]
         if orphans:
             problems.append(f"{name} left {orphans} behind")
         if "Traceback" in command.output:
@@ -28,7 +28,8 @@ def end_in_order(commands: Sequence[Command]) -> list[str]:
     return problems
 
 
-def _lives(pid: int) -> bool:
+def lives(pid: int) -> bool:
+    """Whether a process runs; one that has ended and was not waited for does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:

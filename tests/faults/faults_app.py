@@ -43,6 +43,28 @@ def stumble(self: Task, key: str, seconds: float) -> None:
     write("end", key, fence)
 
 
+@app.task(name="fail")
+def fail(key: str, seconds: float) -> None:
+    """Fails for good, and its failure is kept."""
+    fence = _fence()
+    write("start", key, fence)
+    time.sleep(seconds)
+    write("fail", key, fence)
+    raise ValueError(f"{key} is meant to fail")
+
+
+@app.task(name="crash", ignore_result=True)
+def crash(key: str, seconds: float) -> None:
+    """Takes its process down in its first delivery, and succeeds in the next."""
+    job = current_job()
+    assert job is not None
+    write("start", key, job.fence)
+    time.sleep(seconds)
+    if job.delivery == 1:
+        os._exit(7)
+    write("end", key, job.fence)
+
+
 @app.task(name="steps", ignore_result=True)
 def steps(key: str, seconds: float) -> None:
     """Says every 20 ms that it still runs."""

@@ -54,7 +54,9 @@ class Journal:
     def events(self) -> list[Event]:
         """All events, in the order in which they were written."""
         found = []
-        for line in self.path.read_text().splitlines():
+        # A reader may see the first part of a line that is being written.
+        whole, _, _ = self.path.read_text().rpartition("\n")
+        for line in whole.splitlines():
             what, key, fence, pid, at_ns = line.split(" ")
             found.append(Event(what, key, int(fence), int(pid), int(at_ns)))
         return found

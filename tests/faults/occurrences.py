@@ -10,7 +10,11 @@ from pathlib import Path
 
 from beatline.keys import prefix
 from tests.faults.checker import grid
+from tests.faults.strain import strain
 from tests.servers import RedisProcess, eventually
+
+#: What it takes to start a scenario's processes on a machine at rest, seconds.
+_START_S = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,8 @@ def write_schedules(
         every_s: The intervals.
         policies: Further keys of each schedule.
     """
-    last_s = int(time.time() + seconds)
+    # Processes that start need a core each: what a strained machine takes longer is added.
+    last_s = int(time.time() + seconds + _START_S * (strain() - 1))
     lines, every_ms = ["schedules:"], {}
     for number in range(count):
         name, every = f"s{number}", every_s[number % len(every_s)]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.faults.checker import Run
+from tests.faults.journal import Event
 
 #: Seconds that something took, and may take.
 Taken = tuple[float, float]
@@ -34,10 +36,27 @@ def after_kills(
                 yield (min(after) - died_ns) / 1e9, limits[run.pid]
 
 
-def after_outages(runs: Mapping[str, Sequence[Run]], outages: Sequence[Outage]) -> Iterator[Taken]:
-    """From the end of each outage until any body has begun."""
-    starts = sorted(run.started_ns for of_key in runs.values() for run in of_key)
+def after_outages(
+    runs: Mapping[str, Sequence[Run]], outages: Sequence[Outage], events: Sequence[Event]
+) -> Iterator[Taken]:
+    """
+    From the end of each outage until a body has begun whose job was enqueued after that end.
+
+    So the whole way works again: client, beat where there is a countdown (which is deducted), and
+    worker. Where nobody enqueues, any body will do.
+    """
+    acked_ns = {event.key: event.at_ns for event in events if event.what == "acked"}
+    waits_ns = {event.key: event.fence * 10**6 for event in events if event.what == "planned"}
     for outage in outages:
-        after = next((at for at in starts if at > outage.end_ns), None)
-        took_s = float("inf") if after is None else (after - outage.end_ns) / 1e9
-        yield took_s, outage.limit_s
+        began_ns = [
+            of_key[0].started_ns - waits_ns.get(key, 0)
+            for key, of_key in runs.items()
+            if acked_ns.get(key, 0 if acked_ns else of_key[0].started_ns) > outage.end_ns
+        ]
+        yield (min(began_ns, default=math.inf) - outage.end_ns) / 1e9, outage.limit_s
+
+
+def flows_again(events: Sequence[Event], outage: Outage) -> bool:
+    """Whether a job has begun that was enqueued after an outage."""
+    acked = {event.key for event in events if event.what == "acked" and event.at_ns > outage.end_ns}
+    return any(event.what == "start" and event.key in acked for event in events)

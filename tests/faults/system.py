@@ -19,12 +19,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from beatline import App
-from tests.faults.checker import Circumstances, Span, Verdict, check, runs_of
-from tests.faults.ending import end_in_order
+from tests.faults.checker import UNSETTLED_MS, Circumstances, Span, Verdict, check, runs_of
+from tests.faults.ending import end_in_order, lives
 from tests.faults.journal import WHERE, Event, Journal
 from tests.faults.leftovers import ledger_of, leftovers
-from tests.faults.recovery import Outage, after_kills, after_outages
+from tests.faults.recovery import Outage, after_kills, after_outages, flows_again
 from tests.faults.report import Row
+from tests.faults.strain import strain
 from tests.processes import Command
 from tests.servers import RedisProcess, eventually
 
@@ -83,6 +84,8 @@ class System:
         self.tails: list[Span] = []
         self.outages: list[Outage] = []
         self.ended_otherwise: set[str] = set()
+        #: The most that the machine was strained while this went on.
+        self.strain = strain()
         self._start = start
         self._loads: list[subprocess.Popen[bytes]] = []
         self.limits: dict[int, float] = {}
@@ -114,6 +117,7 @@ class System:
         *options: str,
         rate: float = 200,
         name: str | None = None,
+        module: str = "tests.faults.load",
         url: str | None = None,
         env: Mapping[str, str] | None = None,
     ) -> subprocess.Popen[bytes]:
@@ -122,7 +126,7 @@ class System:
         with (self.folder / f"{name}.log").open("wb") as log:
             client = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "tests.faults.load", "--name", name),
+                    *(sys.executable, "-m", module, "--name", name),
                     *("--rate", str(rate), "--seed", str(self.chances.randrange(1 << 30))),
                     *options,
                 ],
@@ -188,6 +192,11 @@ class System:
         for known in (self.workers, self.beats):
             if command in known:
                 known.remove(command)
+        eventually(
+            lambda: not any(map(lives, family)),
+            5 * self.strain,
+            what="a dead command's children to die",
+        )
 
     @contextmanager
     def stopped(self, command: Command, *, alone: bool = False) -> Iterator[None]:
@@ -235,7 +244,7 @@ class System:
 
     # --- the end --------------------------------------------------------------------------------
 
-    def await_completed(self, count: int, timeout: float = 30.0) -> None:
+    def await_completed(self, count: int, timeout: float = 60.0) -> None:
         """Wait until so many more runs have been completed than now: the fault has effect."""
         wanted = self.journal.count("end") + count
         eventually(
@@ -260,6 +269,9 @@ class System:
             leaves: Keys, or beginnings of keys, that may remain in Redis.
             is_tidy: Whether nothing else may remain.
         """
+        self.strain = max(self.strain, strain())
+        if self.strain > 1.5:
+            self.row.remarks.append(f"machine strained {self.strain:.1f} times")
         self._await_flow()
         self.stop_load()
         deadline = time.monotonic() + timeout
@@ -288,7 +300,7 @@ class System:
             problems.append(self._story_of(verdict.doubled, events))
         if verdict.uncalled:
             problems.append(f"nobody asked for {verdict.uncalled[:10]}")
-        if verdict.slowest_call_s > CALL_LIMIT_S:
+        if verdict.slowest_call_s > CALL_LIMIT_S * self.strain:
             problems.append(f"a call took {verdict.slowest_call_s} s")
         assert not problems, "\n".join(problems)
         row.outcome = "held"
@@ -299,16 +311,16 @@ class System:
         if not self.outages or not self._loads:
             return
         last = self.outages[-1]
-        deadline = last.end_ns / 1e9 + last.limit_s + 2
-        while time.monotonic() < deadline:
-            if any(event.at_ns > last.end_ns for event in self.journal.of("start")):
-                return
+        deadline = last.end_ns / 1e9 + last.limit_s * self.strain + 2
+        while time.monotonic() < deadline and not flows_again(self.journal.events(), last):
             time.sleep(0.1)
 
     def _check(self, targets: Collection[str], grid_prefixes: Sequence[str]) -> Verdict:
         return check(
             self.journal.events(),
-            Circumstances(self.deaths, self.stops, self.cuts, self.tails),
+            Circumstances(
+                self.deaths, self.stops, self.cuts, self.tails, UNSETTLED_MS * self.strain
+            ),
             targets=targets,
             ended_otherwise=self.ended_otherwise,
             grid_prefixes=grid_prefixes,
@@ -319,14 +331,18 @@ class System:
         runs = runs_of(events)
         times = [
             *after_kills(runs, self.deaths, self.limits),
-            *after_outages(runs, self.outages),
+            *after_outages(runs, self.outages, events),
         ]
         if times:
             # The row shows the time that came nearest to its limit.
             took_s, limit_s = max(times, key=lambda pair: pair[0] / pair[1])
             if (self.row.recovery_s or 0) <= took_s:
                 self.row.recovery_s, self.row.limit_s = round(took_s, 2), limit_s
-        return [f"took {took:.1f} s, at most {limit:g} s" for took, limit in times if took > limit]
+        return [
+            f"took {took:.1f} s, at most {limit:g} s × {self.strain:.1f}"
+            for took, limit in times
+            if took > limit * self.strain
+        ]
 
     def _story_of(self, keys: Sequence[str], events: Sequence[Event]) -> str:
         """All that is known of some of these jobs, with the processes that ran them."""

@@ -18,6 +18,9 @@ Make = Callable[..., System]
 
 HOUR_S = 3600
 
+#: How late things may be, seconds: one that went by a skewed clock would be off by the hour.
+LATE_S = 5.0
+
 
 @pytest.mark.parametrize("target", ["beat", "worker", "client"])
 @pytest.mark.parametrize(
@@ -35,5 +38,5 @@ def test_clock_skew(system: Make, target: str, skew_s: int) -> None:
 
     verdict = one.settle(targets=targets, grid_prefixes=plan.prefixes)
     assert verdict.redelivered == 0
-    assert_on_time(one, 2.0)
-    assert_countdowns_kept(one, 2.0)
+    assert_on_time(one, LATE_S)
+    assert_countdowns_kept(one, LATE_S)

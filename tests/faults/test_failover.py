@@ -45,7 +45,7 @@ def test_failover_to_a_replica(
                 follow(one.server, replica)
                 time.sleep(2)
             network.target = ("127.0.0.1", replica.port)
-        one.tails.append((begin_ns - int(LAG_S * 1e9), time.monotonic_ns()))
+        one.tails.append((begin_ns - int(LAG_S * one.strain * 1e9), time.monotonic_ns()))
         one.use(replica)
         verdict = one.settle()
 

@@ -1,15 +1,17 @@
-"""What a Redis does to its clients: forgets scripts, ends connections, runs out of memory."""
+"""What a Redis does to its clients: forgets scripts, ends connections, takes no more writes."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
+import redis
 
 from tests.faults.chances import lasting
-from tests.faults.system import System
-from tests.servers import eventually
+from tests.faults.system import LEASE_S, System
+from tests.servers import RedisProcess, eventually
 
 pytestmark = pytest.mark.faults
 
@@ -54,6 +56,49 @@ def test_maxmemory_reached_and_raised(system: Make) -> None:
     one.row.remarks.append(f"{one.journal.count('refused')} calls refused")
     assert verdict.redelivered == 0
     assert verdict.unsure == 0
+
+
+def test_misconf_while_redis_cannot_save(system: Make) -> None:
+    """Redis takes no write at all, for longer than a lease, and then goes on."""
+    one = loaded(system())
+
+    for _ in range(round(lasting(3, 1))):
+        one.await_completed(50)
+        refused = one.journal.count("refused")
+        with one.outage(), unable_to_save(one.server):
+            await_refusals(one, refused + 20)
+            time.sleep(2 * LEASE_S)
+
+    verdict = one.settle()
+    one.row.remarks.append(f"{one.journal.count('refused')} calls refused")
+    assert verdict.redelivered == 0
+    assert verdict.unsure == 0
+
+
+@contextmanager
+def unable_to_save(server: RedisProcess) -> Iterator[None]:
+    """A directory stands where the snapshot belongs; not even root can write that."""
+
+    def save(client: redis.Redis, wanted: str) -> None:
+        client.bgsave()
+
+        def is_saved() -> bool:
+            found = client.info("persistence")
+            is_over = not found["rdb_bgsave_in_progress"]
+            return bool(is_over and found["rdb_last_bgsave_status"] == wanted)
+
+        eventually(is_saved, 30, every=0.1, what=f"a snapshot that ends with {wanted}")
+
+    obstacle = server.folder / "dump.rdb"
+    with server.client() as client:
+        # Writes are refused only where snapshots are wanted.
+        client.config_set("save", "86400 1000000000")
+        obstacle.mkdir()
+        save(client, "err")
+        yield
+        obstacle.rmdir()
+        save(client, "ok")
+        client.config_set("save", "")
 
 
 def await_refusals(one: System, count: int) -> None:

@@ -9,7 +9,8 @@ from tests.faults.system import System
 
 def assert_on_time(one: System, within_s: float) -> None:
     """Each occurrence of a schedule began at most so long after its fire time, and not before."""
-    offset_s = time.time() - time.monotonic()
+    # Who is interrupted between the two readings finds less than there is.
+    offset_s = max(time.time() - time.monotonic() for _ in range(20))
     late_s: dict[str, float] = {}
     for event in one.journal.of("start"):
         if "@" in event.key:
@@ -17,7 +18,7 @@ def assert_on_time(one: System, within_s: float) -> None:
             late_s.setdefault(event.key, event.at_ns / 1e9 + offset_s - planned_s)
     latest = max(late_s, key=lambda key: late_s[key])
     one.row.remarks.append(f"latest occurrence {late_s[latest] * 1000:.0f} ms")
-    assert late_s[latest] < within_s, (latest, late_s[latest])
+    assert late_s[latest] < within_s * one.strain, (latest, late_s[latest])
     # Wall clock and monotonic clock are read one after the other.
     assert min(late_s.values()) > -0.005
 
@@ -35,6 +36,6 @@ def assert_countdowns_kept(one: System, within_s: float) -> None:
     assert late_s
     latest = max(late_s, key=lambda key: late_s[key])
     one.row.remarks.append(f"latest countdown {late_s[latest] * 1000:.0f} ms")
-    assert late_s[latest] < within_s, (latest, late_s[latest])
+    assert late_s[latest] < within_s * one.strain, (latest, late_s[latest])
     # The server counts in ms of the wall clock, whose rate is adjusted.
     assert min(late_s.values()) > -0.002, min(late_s.items(), key=lambda pair: pair[1])
