@@ -80,7 +80,11 @@ TRANSITIONS: Final = (
         ("new", "SCHEDULED", "RETRYING", "QUEUED"),
         ("QUEUED", "RUNNING", "SCHEDULED", "CANCELLED"),
     ),
-    Transition("backfill", ("new",), ("QUEUED", "RUNNING", "SCHEDULED")),
+    Transition(
+        "backfill",
+        ("new", "SCHEDULED", "RETRYING", "QUEUED"),
+        ("QUEUED", "RUNNING", "SCHEDULED", "CANCELLED"),
+    ),
     Transition(
         "settle",
         ("RUNNING", "QUEUED"),

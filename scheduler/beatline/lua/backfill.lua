@@ -1,4 +1,5 @@
--- backfill: new -> QUEUED | RUNNING | SCHEDULED, jobs of past occurrences, one batch of a run
+-- backfill: new -> QUEUED | RUNNING | SCHEDULED; under cancel_running also SCHEDULED | RETRYING -> CANCELLED
+-- Jobs of past occurrences, one batch of a run.
 -- Guarantee: one step: jobs, ledger, and how far the run has come. A batch that does not begin where
 -- its run stands changes nothing: a run that is broken off and repeated makes each job once (R21).
 -- What is planned stays as it is, also where the schedule rests. Refused whole under OOM.

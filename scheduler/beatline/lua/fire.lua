@@ -1,4 +1,5 @@
--- fire: new -> QUEUED | RUNNING | SCHEDULED, and the schedule advances, in one step (G2, R21)
+-- fire: new -> QUEUED | RUNNING | SCHEDULED; under cancel_running also SCHEDULED | RETRYING -> CANCELLED
+-- An occurrence becomes a job, and its schedule advances, in one step (G2, R21).
 -- Guarantee: the stored revision and next fire time must be those that the plan was made from;
 -- whoever comes second changes nothing. Overlap is decided here (R22). Refused whole under OOM.
 -- ARGV: now, schedule, revision, expected next, new next ("" none), new due, overlap, then steps of

@@ -1,4 +1,4 @@
--- release: RUNNING -> QUEUED | RUNNING | SUCCESS | FAILURE | CANCELLED | LOST | DEAD | RETRYING
+-- release: RUNNING -> QUEUED | SUCCESS | FAILURE | CANCELLED | EXPIRED | LOST | DEAD | RETRYING | SCHEDULED
 -- A child has ended, for certain (R3): its supervisor settles what the child had finished, charges
 -- the job that was running, returns the rest to the front uncounted, and strikes the consumer (R1).
 -- Also where the consumer is not registered: what it holds would otherwise be held for ever.

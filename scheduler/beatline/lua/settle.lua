@@ -1,4 +1,4 @@
--- settle: RUNNING | QUEUED -> SUCCESS | FAILURE | CANCELLED | EXPIRED | DEAD | RETRYING | QUEUED | RUNNING
+-- settle: RUNNING | QUEUED -> SUCCESS | FAILURE | CANCELLED | EXPIRED | DEAD | RETRYING | SCHEDULED, or again
 -- Ends deliveries and takes the next ones, in one step. With nothing to settle it is a plain take.
 -- Guarantee: each effect depends on the removal of the id from `held` under its fence (R7); a
 -- repeated call settles nothing anew (R6); a consumer or worker that was struck is refused (R1).

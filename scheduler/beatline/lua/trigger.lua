@@ -1,4 +1,5 @@
--- trigger: new -> QUEUED | RUNNING | SCHEDULED, a job of a schedule outside its grid, by hand
+-- trigger: new -> QUEUED | RUNNING | SCHEDULED; under cancel_running also SCHEDULED | RETRYING -> CANCELLED
+-- A job of a schedule outside its grid, by hand.
 -- Guarantee: one step with the overlap policy and the ledger; what is planned stays as it is, also
 -- where the schedule rests. A repeated call makes no second job. Refused whole under OOM.
 -- ARGV: now, schedule, overlap, nominal, id, record.
