@@ -28,7 +28,7 @@ test-slow: venv servers
 	$(BIN)/pytest -m slow $(ARGS)
 
 faults: venv servers
-	$(BIN)/pytest -m faults $(ARGS)
+	$(BIN)/pytest -m faults -n 2 --dist worksteal tests/faults $(ARGS)
 
 soak: venv servers
 	BEATLINE_SOAK_S=$${BEATLINE_SOAK_S:-600} $(BIN)/pytest tests/faults/test_soak.py $(ARGS)

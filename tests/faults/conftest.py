@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -15,8 +17,32 @@ from tests.faults.system import System
 from tests.processes import commands
 from tests.servers import RedisProcess
 
-_ROWS = pytest.StashKey[list[Row]]()
 _ROW = pytest.StashKey[Row]()
+_ROWS = "rows of the fault suite"
+_PROPERTY = "row of the fault suite"
+
+
+class Rows:
+    """The rows of all scenarios that have ended, here or in another process of the run."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, Row] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A scenario's end brings its row."""
+        for name, fields in report.user_properties:
+            if name == _PROPERTY and isinstance(fields, dict):
+                self._rows[report.nodeid] = Row(**fields)
+
+    def in_order(self) -> list[Row]:
+        """By file and name."""
+        return [self._rows[name] for name in sorted(self._rows)]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Gather rows; processes of the same run draw from the same seed."""
+    config.pluginmanager.register(Rows(), _ROWS)
+    os.environ.setdefault("BEATLINE_FAULTS_SEED", str(SEED))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -32,6 +58,9 @@ def pytest_runtest_makereport(
         row.remarks = [str(getattr(reason, "msg", reason))]
     elif item.get_closest_marker("faults") and report.failed:
         _row_of(item).outcome = "broken"
+    row_or_none = item.stash.get(_ROW, None)
+    if call.when == "teardown" and row_or_none is not None:
+        report.user_properties.append((_PROPERTY, asdict(row_or_none)))
     return report
 
 
@@ -39,7 +68,8 @@ def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Print the table and keep the rows."""
-    rows = config.stash.get(_ROWS, [])
+    gathered = config.pluginmanager.get_plugin(_ROWS)
+    rows = gathered.in_order() if isinstance(gathered, Rows) else []
     if not rows:
         return
     terminalreporter.section(f"faults, {MODE} form, BEATLINE_FAULTS_SEED={SEED}")
@@ -85,5 +115,4 @@ def _row_of(item: pytest.Item) -> Row:
     if row is None:
         name = item.name.removeprefix("test_").replace("_", " ")
         row = item.stash[_ROW] = Row(name, seed=SEED)
-        item.config.stash.setdefault(_ROWS, []).append(row)
     return row

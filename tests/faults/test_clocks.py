@@ -1,7 +1,8 @@
-"""A wall clock that is an hour off, on one beat, one worker or one client."""
+"""A wall clock that is an hour off: of one beat, one worker or one client, or of Redis itself."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +12,7 @@ from tests.faults.occurrences import write_schedules
 from tests.faults.skew import skewed
 from tests.faults.system import System
 from tests.faults.timing import assert_countdowns_kept, assert_on_time
+from tests.servers import eventually
 
 pytestmark = pytest.mark.faults
 
@@ -40,3 +42,36 @@ def test_clock_skew(system: Make, target: str, skew_s: int) -> None:
     assert verdict.redelivered == 0
     assert_on_time(one, LATE_S)
     assert_countdowns_kept(one, LATE_S)
+
+
+def test_clock_of_redis_that_jumps_an_hour_ahead_and_back(
+    system: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its restart brings another clock, as a failover may; whoever lives is not robbed."""
+    one = system(aof=True, options=["--appendfsync", "always"])
+    ahead = skewed(one.folder, HOUR_S)
+    for _ in range(2):
+        one.beat()
+    one.worker("-c", "2", "-Q", "long")
+    one.worker("-c", "2", "-Q", "default")
+    for number in range(2):
+        one.send("steps", f"long{number}", 18.0, queue="long")
+    one.load(rate=80)
+    one.await_completed(100)
+
+    with one.outage(), monkeypatch.context() as shim:
+        for name, value in ahead.items():
+            shim.setenv(name, value)
+        one.server.restart()
+    with one.server.client() as client:
+        assert abs(client.time()[0] - time.time() - HOUR_S) < 60
+    one.await_completed(100)
+    # What waits for an instant an hour ahead, by the clock of that hour, would rightly wait on.
+    one.stop_load()
+    eventually(lambda: one.app.queues.depth() == 2, 20, what="the long jobs alone to be left")
+    with one.outage():
+        one.server.restart()
+        one.load(rate=80, name="load1")
+    one.await_completed(100)
+
+    assert one.settle().redelivered == 0
