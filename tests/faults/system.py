@@ -360,7 +360,7 @@ class System:
         return "\n".join(lines)
 
     def _await_cleared(self, leaves: Collection[str]) -> list[str]:
-        deadline = time.monotonic() + 2 * LEASE_S + 6
+        deadline = time.monotonic() + (2 * LEASE_S + 6) * self.strain
         while found := leftovers(self.server, allowed=leaves):
             if time.monotonic() > deadline:
                 break

@@ -54,6 +54,6 @@ def leading(one: System) -> Command:
         pids = {str(command.pid): command for command in one.beats}
         return pids.get(name.decode().split(":")[1])
 
-    found = eventually(find, 10, what="a beat that leads")
+    found = eventually(find, 30, what="a beat that leads")
     assert found is not None
     return found

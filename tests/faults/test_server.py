@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 import redis
@@ -73,6 +74,48 @@ def test_misconf_while_redis_cannot_save(system: Make) -> None:
     one.row.remarks.append(f"{one.journal.count('refused')} calls refused")
     assert verdict.redelivered == 0
     assert verdict.unsure == 0
+
+
+@pytest.mark.parametrize("how", ["max clients", "busy"])
+def test_redis_that_refuses_all_calls(system: Make, how: str) -> None:
+    """It answers, and the answer is no: for longer than a lease."""
+    one = loaded(system())
+    refuse = {"max clients": without_room, "busy": busy_with_a_script}[how]
+
+    for _ in range(round(lasting(3, 1))):
+        one.await_completed(50)
+        with one.outage(), refuse(one.server):
+            time.sleep(2 * LEASE_S)
+
+    assert one.settle().redelivered == 0
+
+
+@contextmanager
+def without_room(server: RedisProcess) -> Iterator[None]:
+    """All connections are ended, and new ones refused."""
+    with server.client() as client:
+        client.config_set("maxclients", 1)
+        client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        yield
+        client.config_set("maxclients", 10_000)
+
+
+@contextmanager
+def busy_with_a_script(server: RedisProcess) -> Iterator[None]:
+    """Somebody's script never ends: others are told BUSY until it is killed."""
+
+    def loop() -> None:
+        with server.client(timeout=60) as client, suppress(redis.ResponseError):
+            client.eval("while true do end", 0)
+
+    with server.client() as client:
+        client.config_set("busy-reply-threshold", 100)
+        looping = threading.Thread(target=loop)
+        looping.start()
+        yield
+        # Who connects now is told BUSY, this one too, but for this command.
+        client.script_kill()
+        looping.join()
 
 
 @contextmanager
