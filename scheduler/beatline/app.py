@@ -17,9 +17,11 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar, overload
 
+from beatline.async_posting import async_post, async_route
 from beatline.embedded import embedded_url
 from beatline.errors import InvalidSetting, NotSent, WrongUse
 from beatline.jobs import Jobs
+from beatline.loop_client import LoopClients
 from beatline.naming import check_name, is_same_function, task_name, where_defined
 from beatline.notices import Subscription
 from beatline.options import OPTION_NAMES, TaskDeclaration, TaskOptions, task_options
@@ -71,6 +73,7 @@ class App:
         tasks: Name -> task.
         child_start_hooks: What runs in each of a worker's children before its first job.
         jobs: Look at, cancel and move jobs.
+        loops: Connections of event loops.
         queues: How long the queues are.
 
     Raises:
@@ -118,6 +121,7 @@ class App:
         self.child_start_hooks: list[Callable[[], Any]] = []
         self.jobs = Jobs(self)
         self.queues = Queues(self)
+        self.loops = LoopClients(self)
         self._threads = threading.local()
         self._fit: Settings | None = None
 
@@ -160,15 +164,34 @@ class App:
         sender: Sender | None = getattr(self._threads, "sender", None)
         if sender is not None and sender.settings is self.settings and sender.pid == os.getpid():
             return sender
-        endpoint = self.endpoint()
-        sender = Sender(endpoint, self.settings, self.sender)
-        if self._fit is not self.settings:
-            sender.open()
-            for warning in sender.ask(fit_check(endpoint, self.settings)):
-                _log.warning("app.server %s", warning)
-            self._fit = self.settings
+        sender = Sender(self.endpoint(), self.settings, self.sender)
+        self._look_at_server(sender)
         self._threads.sender = sender
         return sender
+
+    def fit_endpoint(self) -> Endpoint:
+        """
+        Where Redis is, once the server has been looked at; for whoever connects in another way.
+
+        Raises:
+            NotSent: No server is named, or none accepts connections.
+        """
+        endpoint = self.endpoint()
+        if self._fit is not self.settings:
+            sender = Sender(endpoint, self.settings, self.sender)
+            self._look_at_server(sender)
+            sender.close()
+        return endpoint
+
+    def _look_at_server(self, sender: Sender) -> None:
+        """Once for these settings: refuse a server that is not fit."""
+        settings = self.settings
+        if self._fit is settings:
+            return
+        sender.open()
+        for warning in sender.ask(fit_check(sender.endpoint, settings)):
+            _log.warning("app.server %s", warning)
+        self._fit = settings
 
     def subscription(self) -> Subscription:
         """This thread's ear on Redis; it connects when it is first used."""
@@ -185,6 +208,10 @@ class App:
             if held is not None:
                 held.close()
             setattr(self._threads, name, None)
+
+    async def aclose(self) -> None:
+        """Close the running loop's connections; ``asyncio.run`` does so by itself at its end."""
+        self.loops.close()
 
     # --- tasks ----------------------------------------------------------------------------------
 
@@ -256,6 +283,20 @@ class App:
         known = self.tasks.get(check_name(name))
         declared = known.options if known is not None else TaskOptions()
         return post(self, name, self.route(declared, options), sent_args, sent_kwargs)
+
+    async def asend_task(
+        self,
+        name: str,
+        args: Iterable[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Unpack[SendOptions],
+    ) -> AsyncResult[Any]:
+        """As `send_task`, for a coroutine."""
+        sent_args, sent_kwargs = call_arguments(args, kwargs)
+        known = self.tasks.get(check_name(name))
+        declared = known.options if known is not None else TaskOptions()
+        route = await async_route(self, declared, options)
+        return await async_post(self, name, route, sent_args, sent_kwargs)
 
     @cached_property
     def schedules(self) -> Schedules:

@@ -88,7 +88,7 @@ def post_many(
     records = [route.record(task, args, kwargs) for args in all_args]
     sender = app.sender()
     batches: list[Batch] = []
-    for chunk in _chunks(records, len(sender.prefixes)):
+    for chunk in chunks(records, len(sender.prefixes)):
         partition = sender.next_partition()
         jobs = [(new_id(partition), route.due, record) for record in chunk]
         batches.append(Batch(partition, jobs))
@@ -168,7 +168,7 @@ class _Delivery:
         return [id_text(job[0]) for batch in self._batches[start:end] for job in batch.jobs]
 
 
-def _chunks(records: list[bytes], partitions: int) -> Iterator[list[bytes]]:
+def chunks(records: list[bytes], partitions: int) -> Iterator[list[bytes]]:
     """Records in portions that one call may carry, so that every partition gets some."""
     most = max(min(LARGEST_CALL, -(-len(records) // partitions)), 1)
     chunk: list[bytes] = []

@@ -7,12 +7,15 @@ subscribes first, then looks, then waits, so that an end between the two is not 
 What happens when Redis is gone: waiting goes on, and looks again as soon as there is a
 connection; ``timeout`` bounds it. Whoever looks without waiting (``state``, ``ready`` …) gets
 `NotSent` within ``call_timeout``.
+
+What begins with ``a`` is the same for a coroutine; coroutines of one loop share its connections.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
-from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, NoReturn, Self, TypeVar
 
 from beatline.answers import CancelAnswer
 from beatline.errors import (
@@ -101,8 +104,19 @@ class AsyncResult(Generic[R_co]):
         """
         if self._ignores_result:
             return None  # type: ignore[return-value]  # as in Celery
-        limit_s = None if timeout is None else duration_ms(timeout, "timeout") / 1000
-        outcome = self._outcome or self._wait(limit_s)
+        return self._told(self._outcome or self._wait(_limit_s(timeout)), propagate)
+
+    def wait(self, timeout: Duration | None = None, *, propagate: bool = True) -> R_co:
+        """As `get`."""
+        return self.get(timeout, propagate=propagate)
+
+    async def aget(self, timeout: Duration | None = None, *, propagate: bool = True) -> R_co:
+        """As `get`, for a coroutine."""
+        if self._ignores_result:
+            return None  # type: ignore[return-value]  # as in Celery
+        return self._told(self._outcome or await self._await_end(_limit_s(timeout)), propagate)
+
+    def _told(self, outcome: Outcome, propagate: bool) -> R_co:
         failure = self._failure_of(outcome)
         if failure is None:
             value: R_co = outcome.value
@@ -111,15 +125,23 @@ class AsyncResult(Generic[R_co]):
             raise failure.with_traceback(None)
         return failure  # type: ignore[return-value]  # asked for by propagate=False
 
-    def wait(self, timeout: Duration | None = None, *, propagate: bool = True) -> R_co:
-        """As `get`."""
-        return self.get(timeout, propagate=propagate)
-
     def _wait(self, limit_s: float | None) -> Outcome:
         begun = time.monotonic()
-        found = await_notice(self._app, self._channel(), self._look_for_end, limit_s)
-        if found is not None:
-            return found
+        channel = self._channel(self._app.sender().prefixes)
+        found = await_notice(self._app, channel, self._look_for_end, limit_s)
+        return found if found is not None else self._not_ended(begun)
+
+    async def _await_end(self, limit_s: float | None) -> Outcome:
+        async def look_for_end(left_s: float | None) -> Outcome | None:
+            return self._end_in(await self.aview(left_s))
+
+        begun = time.monotonic()
+        client = await self._app.loops.get()
+        channel = self._channel(client.sender.prefixes)
+        found = await client.notices.await_notice(channel, look_for_end, limit_s)
+        return found if found is not None else self._not_ended(begun)
+
+    def _not_ended(self, begun: float) -> NoReturn:
         waited = duration_text(int((time.monotonic() - begun) * 1000))
         raise ResultTimeout(
             f"job {self.id} has not ended after {waited}",
@@ -127,7 +149,9 @@ class AsyncResult(Generic[R_co]):
         )
 
     def _look_for_end(self, limit_s: float | None) -> Outcome | None:
-        view = self.view(limit_s)
+        return self._end_in(self.view(limit_s))
+
+    def _end_in(self, view: JobView) -> Outcome | None:
         if view.state is JobState.UNKNOWN:
             raise UnknownJob(
                 f"no job {self.id} is known in namespace {self._app.settings.namespace!r}",
@@ -155,17 +179,34 @@ class AsyncResult(Generic[R_co]):
             limit_s: Longest wait for a server that does not answer, at least half a second and
                 at most ``call_timeout``.
         """
-        longest_s = self._app.settings.call_timeout_ms / 1000
-        (view,) = self._app.sender().ask(
-            lambda connection: look(connection, self._prefix(), [self._raw_id]),
-            longest_s if limit_s is None else min(max(limit_s, 0.5), longest_s),
+        sender = self._app.sender()
+        prefix = self._prefix(sender.prefixes)
+        (view,) = sender.ask(
+            lambda connection: look(connection, prefix, [self._raw_id]), self._look_s(limit_s)
         )
         return view
+
+    async def aview(self, limit_s: float | None = None) -> JobView:
+        """As `view`, for a coroutine."""
+        sender = (await self._app.loops.get()).sender
+        prefix = self._prefix(sender.prefixes)
+        (view,) = await sender.ask(
+            lambda connection: look(connection, prefix, [self._raw_id]), self._look_s(limit_s)
+        )
+        return view
+
+    def _look_s(self, limit_s: float | None) -> float:
+        longest_s = self._app.settings.call_timeout_ms / 1000
+        return longest_s if limit_s is None else min(max(limit_s, 0.5), longest_s)
 
     @property
     def state(self) -> JobState:
         """Where the job is now; UNKNOWN for an id that Redis does not know."""
         return self._outcome.state if self._outcome is not None else self.view().state
+
+    async def astate(self) -> JobState:
+        """As `state`, for a coroutine."""
+        return self._outcome.state if self._outcome is not None else (await self.aview()).state
 
     @property
     def status(self) -> JobState:
@@ -175,6 +216,10 @@ class AsyncResult(Generic[R_co]):
     def ready(self) -> bool:
         """Whether the job has ended."""
         return self.state.is_final
+
+    async def aready(self) -> bool:
+        """As `ready`, for a coroutine."""
+        return (await self.astate()).is_final
 
     def successful(self) -> bool:
         """Whether the task returned."""
@@ -187,7 +232,13 @@ class AsyncResult(Generic[R_co]):
     @property
     def result(self) -> R_co | BaseException | None:
         """What the task returned, or the exception of its end; None while it has not ended."""
-        outcome = self._outcome or self._note(self.view())
+        return self._end_of(self._outcome or self._note(self.view()))
+
+    async def aresult(self) -> R_co | BaseException | None:
+        """As `result`, for a coroutine."""
+        return self._end_of(self._outcome or self._note(await self.aview()))
+
+    def _end_of(self, outcome: Outcome | None) -> R_co | BaseException | None:
         if outcome is None:
             return None
         value: R_co = outcome.value
@@ -223,6 +274,10 @@ class AsyncResult(Generic[R_co]):
         """
         return self._app.jobs.cancel(self.id, terminate=terminate)
 
+    async def acancel(self, *, terminate: bool = False) -> CancelAnswer:
+        """As `cancel`, for a coroutine; a thread makes the call."""
+        return await asyncio.to_thread(self._app.jobs.cancel, self.id, terminate=terminate)
+
     def revoke(self, *, terminate: bool = False) -> CancelAnswer:
         """As `cancel`: Celery's name for it."""
         return self.cancel(terminate=terminate)
@@ -233,9 +288,16 @@ class AsyncResult(Generic[R_co]):
 
         A ``task_id`` of your own is free again. A job that has not ended is left as it is.
         """
-        self._app.sender().ask(
-            lambda connection: forget_result(connection, self._prefix(), self._raw_id)
-        )
+        sender = self._app.sender()
+        prefix = self._prefix(sender.prefixes)
+        sender.ask(lambda connection: forget_result(connection, prefix, self._raw_id))
+        self._outcome = None
+
+    async def aforget(self) -> None:
+        """As `forget`, for a coroutine."""
+        sender = (await self._app.loops.get()).sender
+        prefix = self._prefix(sender.prefixes)
+        await sender.ask(lambda connection: forget_result(connection, prefix, self._raw_id))
         self._outcome = None
 
     def _failure_of(self, outcome: Outcome) -> BaseException | None:
@@ -251,12 +313,11 @@ class AsyncResult(Generic[R_co]):
         told = f"{ending}: {reason}" if reason else ending
         return kind(f"job {self.id} {told}", remedy=remedy)
 
-    def _prefix(self) -> bytes:
-        prefixes = self._app.sender().prefixes
+    def _prefix(self, prefixes: list[bytes]) -> bytes:
         return prefixes[partition_of(self._raw_id, len(prefixes))]
 
-    def _channel(self) -> bytes:
-        return self._prefix() + b"done:" + self._raw_id
+    def _channel(self, prefixes: list[bytes]) -> bytes:
+        return self._prefix(prefixes) + b"done:" + self._raw_id
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, AsyncResult):
@@ -284,3 +345,7 @@ _ENDINGS: Final[dict[JobState, tuple[type[BeatlineError], str, str]]] = {
     ),
     JobState.DEAD: (JobDead, "is a dead letter", "see `sched dead show`, then revive or drop it"),
 }
+
+
+def _limit_s(timeout: Duration | None) -> float | None:
+    return None if timeout is None else duration_ms(timeout, "timeout") / 1000

@@ -14,37 +14,25 @@ import functools
 import inspect
 import os
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 from beatline.backoff import retry_delay_ms
 from beatline.errors import InvalidSetting, MaxRetriesExceeded, Retry
 from beatline.options import TaskOptions
-from beatline.posting import call_arguments, post, post_many
 from beatline.request import JobRequest, current_job, direct_call
-from beatline.routing import Route, SendOptions, app_zone
-from beatline.settings import Duration, Settings
+from beatline.routing import app_zone
+from beatline.sending import P, R, Sending
+from beatline.settings import Duration
 from beatline.signature import ArgumentCheck
 from beatline.telling import Telling
 from beatline.units import duration_ms, instant_ms
 
 if TYPE_CHECKING:
-    from typing import Unpack
-
-    from typing_extensions import ParamSpec as DefaultParamSpec
-    from typing_extensions import TypeVar as DefaultTypeVar
-
     from beatline.app import App
-    from beatline.result import AsyncResult
-
-    P = DefaultParamSpec("P", default=...)
-    R = DefaultTypeVar("R", default=Any)
-else:
-    P = ParamSpec("P")
-    R = TypeVar("R")
 
 
 class _Unset(Enum):
@@ -66,30 +54,22 @@ class _Birth:
         self.is_over = False
 
 
-class Task(Telling, Generic[P, R]):
+class Task(Telling, Sending[P, R]):
     """
     A registered function; subclass it to give tasks a state of their own, or hooks.
 
     Attributes:
-        name: Under which workers find it.
-        app: Where it is registered.
-        options: What was declared, checked.
         max_retries: Attempts after the first; None without limit.
     """
 
-    name: str
-    app: App
-    options: TaskOptions
     max_retries: int | None
 
     _function: Callable[..., R]
     _is_bound: bool
     _has_init: bool
     _has_call: bool
-    _check: ArgumentCheck
     _births: dict[int, _Birth]
     _own_names: frozenset[str]
-    _route: tuple[Settings | None, Route | None]
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -145,103 +125,6 @@ class Task(Telling, Generic[P, R]):
         if job is None or job.task != self.name:
             return direct_call(self.name, (), {})
         return job
-
-    # --- sending --------------------------------------------------------------------------------
-
-    def delay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
-        """
-        Send a job with these arguments.
-
-        Returns:
-            Its result, which can be waited for.
-
-        Raises:
-            TypeError: The arguments do not fit the function.
-            UnserializableArgument: One of them cannot travel; ``path`` says which.
-            NotSent: Redis cannot be reached, or refused; nothing was sent.
-            Uncertain: The reply was lost. ``repeat()`` of the error makes at most one job.
-
-        *Atomicity*: ``enqueue.lua``.
-        """
-        self._check.call(args, kwargs)
-        return post(self.app, self.name, self.plain_route(), args, kwargs)
-
-    def apply_async(
-        self,
-        args: Iterable[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Unpack[SendOptions],
-    ) -> AsyncResult[R]:
-        """
-        Send a job, with options for this call; see `SendOptions` for them.
-
-        Args:
-            args: Positional arguments.
-            kwargs: Keyword arguments.
-            options: ``countdown``, ``eta``, ``expires``, ``queue``, ``priority``, ``task_id``,
-                ``headers``, ``ignore_result``, ``time_limit``, ``soft_time_limit``,
-                ``durability``.
-
-        Returns:
-            Its result. With a ``task_id`` that is taken, the result of the job that has it;
-            ``is_duplicate`` is true then.
-
-        Raises:
-            InvalidSetting: An option is unknown, or its value does not fit.
-            NotDurable: The job is in Redis, but not on as many copies as ``durability`` asks.
-            BeatlineError: And as `delay`.
-        """
-        sent_args, sent_kwargs = call_arguments(args, kwargs)
-        self._check.call(sent_args, sent_kwargs)
-        route = self.app.route(self.options, options)
-        return post(self.app, self.name, route, sent_args, sent_kwargs)
-
-    def apply_many(
-        self,
-        calls: Iterable[Iterable[Any]],
-        kwargs: Mapping[str, Any] | None = None,
-        **options: Unpack[SendOptions],
-    ) -> list[AsyncResult[R]]:
-        """
-        Send many jobs, up to 1000 in each round trip.
-
-        Arguments are looked at before anything is sent: one that cannot travel sends nothing.
-
-        Args:
-            calls: Positional arguments of each job.
-            kwargs: Keyword arguments of all of them.
-            options: As for `apply_async`, without ``task_id``.
-
-        Returns:
-            Their results, in the same order.
-
-        Raises:
-            NotSent: None of them was sent.
-            Uncertain: Some were not, or perhaps not: ``accepted_ids`` are enqueued, ``task_ids``
-                are not known to be. ``repeat()`` sends those, and returns all results.
-        """
-        if options.get("task_id") is not None:
-            raise InvalidSetting(
-                "apply_many: task_id would be the id of several jobs",
-                remedy="send them one by one with apply_async",
-            )
-        all_args, sent_kwargs = [], call_arguments(None, kwargs)[1]
-        for call in calls:
-            args = call_arguments(call, None)[0]
-            self._check.call(args, sent_kwargs)
-            all_args.append(args)
-        route = self.app.route(self.options, options)
-        return post_many(self.app, self.name, route, all_args, sent_kwargs)
-
-    def plain_route(self) -> Route:
-        """Where jobs go that are sent without options."""
-        settings, route = self._route
-        if route is not None and settings is self.app.settings:
-            return route
-        route = self.app.route(self.options, {})
-        # An expiry counts from each call's own now.
-        self._route = (self.app.settings, None if self.options.expires_ms is not None else route)
-        return route
 
     # --- inside the body ------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ ALLOWED = {
     ("beatline.task", "base"): "the option of @app.task that Celery's users know",
     ("beatline.app", "base"): "the option of @app.task that Celery's users know",
     ("beatline.options", "base"): "the option of @app.task that Celery's users know",
+    ("beatline.wire.async_line", "data"): "asyncio's name, which overriding methods keep",
     ("beatline.payload", "data"): "to be called `packed`",
     ("beatline.payload_nesting", "data"): "to be called `packed`",
     ("beatline.payload_types", "data"): "to be called `packed`",

@@ -116,6 +116,28 @@ def results(app: App) -> None:
     assert_type([view.state for view in app.jobs.list(state="DEAD")], list[JobState])
 
 
+async def awaited(app: App) -> None:
+    @app.task
+    def add(left: int, right: int = 0) -> int:
+        return left + right
+
+    assert_type(await add.adelay(1), AsyncResult[int])
+    assert_type(await (await add.adelay(1, 2)).aget(timeout="5s"), int)
+    assert_type(await add.aapply_async((1,), countdown="5m"), AsyncResult[int])
+    assert_type(await add.aapply_many([(1, 2), (3,)], queue="mail"), list[AsyncResult[int]])
+    result = await app.asend_task("elsewhere", (1,), {"a": 2}, countdown=1)
+    assert_type(result, AsyncResult[Any])
+    assert_type(await result.astate(), JobState)
+    assert_type(await result.aready(), bool)
+    answer = await result.acancel()
+    assert_type(answer, Cancelled | AlreadyRunning | AlreadyDone | Unknown)
+    await app.aclose()
+
+    await add.adelay("one")  # type: ignore[arg-type]
+    await add.adelay(1, 2, 3)  # type: ignore[call-arg]
+    await add.aapply_async((1,), countdwon=5)  # type: ignore[call-arg]
+
+
 def inside() -> None:
     job = current_job()
     if job is not None:
@@ -124,4 +146,4 @@ def inside() -> None:
 
 
 def test_public_api_when_checked_then_file_was_read() -> None:
-    assert all(callable(case) for case in (tasks, options, results, inside))
+    assert all(callable(case) for case in (tasks, options, results, awaited, inside))
