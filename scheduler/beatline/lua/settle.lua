@@ -10,70 +10,64 @@
 --   marks is flat: position, deliveries, attempts. Idle queues are empty where the consumer was not
 --   registered idle: then it calls again, and does not wait.
 -- RAISES: LEASELOST worker or consumer is not registered; SKIPPED a call number was left out.
--- include: prelude, watched, record, fence, acking, results
--- defer: numbers, job, counting, quarantine, marks, queues, handing, make_ready, timeline, ledger
--- defer: buffering, finish, holding, consumer, retrying, settling_special, sifting, telling
--- include: settling, taking
-local worker, consumer, number, flags = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
-local limit, connection, holding = math.min(tonumber(ARGV[6]), 3000), ARGV[7], tonumber(ARGV[8])
-local queues, acks = ARGV[9], tonumber(ARGV[10])
-local held, books = P .. 'held:' .. worker, P .. 'consumers:' .. worker
-
-local entry = safely('HGET', books, consumer)
-if not is_alive(worker) then
-  return redis.error_reply('LEASELOST worker ' .. worker .. ' has no lease')
-elseif not entry then
-  return redis.error_reply('LEASELOST consumer ' .. consumer .. ' is not registered')
+-- defer: prelude, watched, record, fence, acking, results, numbers, job, counting, quarantine, marks
+-- defer: queues, handing, make_ready, timeline, ledger, buffering, finish, holding, consumer, retrying
+-- defer: settling_special, sifting, telling, settling, taking, settle_and_take
+--
+-- The usual call of a child that takes one job at a time ends one plain job, and takes the next from
+-- one queue with one priority. It needs no part: making their functions would cost half of its time.
+-- Whatever else it finds, the whole transition is run; until then nothing has changed.
+local call, try, P, queue = redis.call, redis.pcall, KEYS[1], ARGV[9]
+local worker, consumer, id, is_ack = ARGV[2], ARGV[3], ARGV[11], ARGV[10] == '1'
+local held, books, jobs = P .. 'held:' .. worker, P .. 'consumers:' .. worker, P .. 'jobs'
+if ARGV[6] ~= '1' or not (is_ack and #ARGV == 12 or #ARGV == 18 and ARGV[13] == 'end')
+  or string.find(ARGV[5], 's', 1, true) or string.find(queue, ',', 1, true)
+  or not is_ack and not string.find(ARGV[16], '^[1-9]%d?%d?%d?%d?%d?%d?%d?%d?%d?%d?%d?$')
+  or try('HGET', books, consumer) ~= ARGV[4] - 1 .. '|' .. ARGV[7] .. '||'
+  or try('HGET', held, id) ~= consumer .. ':' .. ARGV[12]
+  or call('EXISTS', P .. 'deliveries', P .. 'attempts', P .. 'tombs', P .. 'cancelled',
+    P .. 'unknown', P .. 'progress', P .. 'checkpoints', P .. 'unsure') > 0 then
+  return rarely().settle_and_take()
 end
--- What part consumer says of an entry; "*" where the number of the last call is not known.
-local last, known, idle, alone = string.match(entry, '^(%d+)|(%d+)|([^|]*)|(.*)$')
-if not last then last, known, idle, alone = rarely().read_consumer(entry) end
-if tonumber(connection) < tonumber(known) then
-  return redis.error_reply('SKIPPED connection ' .. connection .. ' is older than ' .. known)
-elseif tonumber(last) and number ~= tonumber(last) and number ~= last + 1 then
-  return redis.error_reply('SKIPPED call ' .. ARGV[4] .. ' after ' .. last)
-end
-
-local is_repeated, settled, stale = number == tonumber(last), 0, {}
-local is_marked = call('EXISTS', P .. 'deliveries', P .. 'attempts', P .. 'tombs', P .. 'cancelled',
-  P .. 'unknown', P .. 'progress', P .. 'checkpoints', P .. 'unsure') > 0
-if acks > 0 and not is_repeated then
-  local ended = settle_acks(held, consumer, 11, acks, stale)
-  settled = #ended
-  if is_marked then rarely().forget_marks(ended) end
-end
-if #ARGV > 10 + 2 * acks and not is_repeated then
-  local count, ended = settle_rich(held, consumer, 11 + 2 * acks, stale)
-  settled = settled + count
-  if is_marked then rarely().forget_marks(ended) end
-end
-if settled == 0 then allow_when_full() end
-
-local ids, fences, records, unopened = {}, {}, {}, nil
-if idle ~= '' then unopened = rarely().leave_idle(worker, consumer, known, idle) end
--- A consumer that has a job which is to be run alone gets nothing beside it (R4).
-if alone ~= '' and rarely().read_held(safely('HGET', held, alone) or '') ~= consumer then
-  alone = ''
-end
-if is_repeated or string.find(flags, 's', 1, true) then
-  rarely().tell_all(held, consumer, ids, fences, records)
-  holding = #ids
-elseif unopened and unopened[1] then
-  local lone = rarely().tell_offered(held, consumer, unopened, ids, fences, records)
-  alone = lone ~= '' and lone or alone
+local used, deadline = try('HGET', P .. 'queues', queue), try('ZSCORE', P .. 'workers', worker)
+local watched = try('HGET', P .. 'watch', 'w') or '0'
+if type(used) ~= 'string' or not string.find(used, '^-%d$') or type(deadline) ~= 'string'
+  or type(watched) ~= 'string' or not string.find(watched, '^%d+$')
+  or deadline + 0 < watched + 0 then
+  return rarely().settle_and_take()
 end
 
-local told, is_all_seen, idle_in = #ids, false, ''
-if alone == '' and told < limit then
-  ids, records, alone, is_all_seen = take_ready(ids, records, queues, limit, holding, is_marked)
-  if #ids > told then
-    hold(held, consumer, ids, fences, told + 1)
-  end
+-- Whether a record is one of a job of ours, outside schedules; then its flags.
+local function plain_flags(record)
+  local version, priority, flags, length = string.byte(record or '', 1, 4)
+  return version == 1 and length and length > 0 and #record > 4 + length and flags % 4 < 2
+    and priority > 47 and priority < 58 and flags % 16 < 8 and flags
 end
-if #ids == 0 and holding == 0 and is_all_seen and string.find(flags, 'i', 1, true) then
-  rarely().enter_idle(worker, consumer, connection, queues)
-  idle_in = queues
+local list = P .. 'ready:' .. queue .. string.gsub(used, '-', ':')
+local taken = try('LPOP', list)
+if type(taken) ~= 'string' then return rarely().settle_and_take() end
+local t = ARGV[1] == '0' and call('TIME') or { 0, ARGV[1] }
+local now_us = t[1] * 1000000 + t[2]
+local fence = string.format('%.0f', now_us)
+local records = try('HMGET', jobs, taken, id)
+local flags = is_ack or plain_flags(records[2])
+local is_plain = flags and #taken == 16 and plain_flags(records[1])
+local before = is_plain and try('SET', P .. 'fence', fence, 'GET')
+if not is_plain or type(before) == 'table' then
+  call('LPUSH', list, taken)
+  return rarely().settle_and_take()
 end
-call('HSET', books, consumer, ARGV[4] .. '|' .. connection .. '|' .. idle_in .. '|' .. alone)
-return { is_repeated and 'REPEATED' or 'OK', now_us, stale, ids, fences, records,
-  is_marked and rarely().marks_of_all(ids) or {}, idle_in }
+before = tonumber(before or '')
+if before and before >= now_us and before < 8e15 then
+  fence = string.format('%.0f', math.floor(before) + 1)
+  call('SET', P .. 'fence', fence)
+end
+call('HDEL', held, id)
+call('HDEL', jobs, id)
+if not is_ack and flags % 2 == 0 then
+  call('SET', P .. 'result:' .. id, ARGV[14] .. '\n' .. ARGV[15], 'PX', ARGV[16])
+  try('PUBLISH', P .. 'done:' .. id, ARGV[14])
+end
+call('HSET', held, taken, consumer .. ':' .. fence)
+call('HSET', books, consumer, ARGV[4] .. '|' .. ARGV[7] .. '||')
+return { 'OK', now_us, {}, { taken }, { fence }, { records[1] }, {}, '' }
