@@ -26,7 +26,7 @@ from tests.faults.leftovers import ledger_of, leftovers
 from tests.faults.recovery import Outage, after_kills, after_outages, flows_again
 from tests.faults.report import Row
 from tests.faults.strain import strain
-from tests.processes import Command
+from tests.processes import Command, descendants
 from tests.servers import RedisProcess, eventually
 
 ROOT = Path(__file__).parents[2]
@@ -165,13 +165,17 @@ class System:
 
     # --- faults ---------------------------------------------------------------------------------
 
-    def kill(self, pids: Collection[int], limit_s: float) -> None:
+    def kill(
+        self, pids: Collection[int], limit_s: float, *, followers: Collection[int] = ()
+    ) -> None:
         """
         kill -9 for these processes at once.
 
         Args:
             pids: Whom.
             limit_s: What they ran must have begun again after so many seconds.
+            followers: Who must die with them. That takes the kernel a moment, in which a body may
+                end, so their death is noted when they are seen to have gone.
         """
         for pid in pids:
             with suppress(ProcessLookupError):
@@ -180,23 +184,23 @@ class System:
         for pid in pids:
             self.deaths[pid] = now_ns
             self.limits[pid] = limit_s
+        eventually(
+            lambda: not any(map(lives, followers)),
+            5 * self.strain,
+            every=0.005,
+            what="all to die with whom they descend from",
+        )
+        for pid in followers:
+            self.deaths.setdefault(pid, time.monotonic_ns())
+            self.limits.setdefault(pid, limit_s)
 
     def kill_command(self, command: Command) -> None:
         """kill -9 for a command; what descends from it dies with it or is killed too."""
-        family = command.family()
-        self.kill([command.pid], MACHINE_LIMIT_S)
-        for pid in family:
-            self.deaths.setdefault(pid, self.deaths[command.pid])
-            self.limits.setdefault(pid, MACHINE_LIMIT_S)
+        self.kill([command.pid], MACHINE_LIMIT_S, followers=descendants(command.pid))
         command.process.wait(10)
         for known in (self.workers, self.beats):
             if command in known:
                 known.remove(command)
-        eventually(
-            lambda: not any(map(lives, family)),
-            5 * self.strain,
-            what="a dead command's children to die",
-        )
 
     @contextmanager
     def stopped(self, command: Command, *, alone: bool = False) -> Iterator[None]:

@@ -55,7 +55,4 @@ def kill_one_child(one: System, worker: Command, chances: random.Random) -> None
     if children and chances.random() < 0.9:
         one.kill([chances.choice(children)], CHILD_LIMIT_S)
     else:
-        one.kill([zygote], CHILD_LIMIT_S)
-        for child in children:
-            one.deaths.setdefault(child, one.deaths[zygote])
-            one.limits.setdefault(child, CHILD_LIMIT_S)
+        one.kill([zygote], CHILD_LIMIT_S, followers=children)
