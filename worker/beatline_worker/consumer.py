@@ -25,6 +25,7 @@ from redis.exceptions import ResponseError
 from beatline.errors import NotSent
 from beatline.ids import id_text
 from beatline.keys import prefix
+from beatline.line import Line
 from beatline.store.delivering import (
     Consumer,
     Delivery,
@@ -34,7 +35,7 @@ from beatline.store.delivering import (
     settle,
     wake_key,
 )
-from beatline.wire.connection import LOST, Endpoint, HeldConnection, pack
+from beatline.wire.connection import LOST, Endpoint, pack
 from beatline.wire.refusals import refusal_code
 from beatline_worker.lease_keeper import awake_or_not_ns
 
@@ -90,7 +91,7 @@ class ConsumerLoop:
         on_round: Callable[[], None],
         lease_ms: int,
     ) -> None:
-        self._connection = HeldConnection(endpoint)
+        self._connection = Line(endpoint)
         self._consumer = consumer
         self._partitions = [Partition(prefix(namespace, p)) for p in range(partitions)]
         self._turn = 0
