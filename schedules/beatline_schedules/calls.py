@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from inspect import Parameter, Signature
 
+from beatline.errors import InvalidSetting
+from beatline.naming import check_name
 from beatline_schedules.document import Mapping as MappingNode
 from beatline_schedules.document import Scalar, Sequence
 from beatline_schedules.given import Given
@@ -15,8 +17,15 @@ _BY_NAME = (Parameter.KEYWORD_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
 
 def check_task(report: Report, task: Given, task_names: Collection[str] | None) -> None:
-    """Report a task that the app does not know; without an app nothing is known about tasks."""
-    if task_names is None or task.value is None or task.value in task_names:
+    """Report a task that the app does not know; without an app, a name that no task can have."""
+    if task.value is None or (task_names is not None and task.value in task_names):
+        return
+    if task_names is None:
+        try:
+            check_name(task.value)
+        except InvalidSetting as error:
+            told = f"{shown(task.value)} is not the name of a task"
+            report.problem(task.node, told, error.remedy)
         return
     remedy = did_you_mean(task.value, task_names)
     if not remedy:

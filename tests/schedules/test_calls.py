@@ -87,6 +87,21 @@ def test_examine_when_task_names_are_given_then_unknown_ones_are_told(
     ] == [str(problem) for problem in problems]
 
 
+def test_examine_when_no_task_can_have_the_name_then_told_without_an_app(
+    examine_text: Examine,
+) -> None:
+    long = "x" * 201
+    problems = examine_text(
+        f"schedules: {{a: {{task: close month, every: 1s}}, b: {{task: {long}, every: 1s}}}}"
+    ).problems
+
+    assert [
+        's.yaml:1:23: "close month" is not the name of a task'
+        " – name it like a function: billing.close_month",
+        f's.yaml:1:58: "{long[:59]}…" is not the name of a task – use 1 to 200 characters of text',
+    ] == [str(problem) for problem in problems]
+
+
 def test_examine_when_a_queue_is_nearly_one_in_use_then_a_remark_tells(
     examine_text: Examine,
 ) -> None:

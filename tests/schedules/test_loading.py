@@ -234,9 +234,9 @@ def test_load_when_there_are_ten_thousand_schedules_then_it_takes_seconds(tmp_pa
     (tmp_path / "a.yaml").write_text("\n".join(lines))
     (tmp_path / "b.yaml").write_text("\n".join(lines).replace(" j", " x").replace(" k", " y"))
 
-    begun = time.monotonic()
+    begun = time.process_time()
     schedules = load([tmp_path], environ={})
-    spent = time.monotonic() - begun
+    spent = time.process_time() - begun
 
     assert 10_000 == len(schedules)
     assert spent < 10
