@@ -15,11 +15,13 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from beatline.errors import InvalidSetting
+
+if TYPE_CHECKING:
+    from http.server import ThreadingHTTPServer
 
 _log = logging.getLogger("beatline.health")
 
@@ -96,6 +98,8 @@ class HealthReporter:
 
 
 def _serve(address: str, probe: Callable[[], Health]) -> ThreadingHTTPServer:
+    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
     host, _, port = address.rpartition(":")
     host = host.strip("[]")
     if not port.isdecimal() or int(port) > 65535:

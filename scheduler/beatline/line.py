@@ -20,6 +20,8 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from beatline.wire.connection import LOST, Endpoint, HeldConnection
 
+#: From the text of a refusal to redis-py's exception; it has no types.
+_parse_error: Any = BaseParser.parse_error
 #: Most bytes that are read from a socket at once.
 _READ_BYTES = 65_536
 
@@ -104,7 +106,7 @@ class Line(HeldConnection):
             self.close()
             raise
         if isinstance(reply, hiredis.ReplyError):
-            raise BaseParser.parse_error(str(reply))
+            raise _parse_error(str(reply))
         return reply
 
     def _lost(self, error: OSError) -> Exception:

@@ -6,12 +6,16 @@ import signal
 import threading
 from collections.abc import Sequence
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from beatline.beat.beat import Beat
 from beatline.cli.reach import open_app, wait_for_redis
-from beatline.cli.rereading import Rereader, ScheduleFiles
 from beatline.cli.wanted import Wanted
 from beatline.logs import set_up_logging
+
+if TYPE_CHECKING:
+    from beatline.app import App
+    from beatline.cli.rereading import ScheduleFiles
 
 
 def run_beat(wanted: Wanted, paths: Sequence[str], *, watch: bool = False) -> int:
@@ -31,8 +35,8 @@ def run_beat(wanted: Wanted, paths: Sequence[str], *, watch: bool = False) -> in
     """
     set_up_logging(wanted.log_level or "info")
     app = open_app(wanted)
-    files = ScheduleFiles(app if wanted.app else None, paths)
-    declared = files.load() if paths else ()
+    files = _files(app if wanted.app else None, paths) if paths else None
+    declared = files.load() if files else ()
     stop = threading.Event()
     beat: Beat | None = None
 
@@ -49,7 +53,16 @@ def run_beat(wanted: Wanted, paths: Sequence[str], *, watch: bool = False) -> in
     except KeyboardInterrupt:
         return 0
     beat = Beat(app if wanted.app else app.settings, endpoint, declared, owns_process=True)
-    if not watch:
+    if files is None or not watch:
         return beat.run_until(stop)
+    from beatline.cli.rereading import Rereader
+
     with Rereader(files, beat.declare):
         return beat.run_until(stop)
+
+
+def _files(app: App | None, paths: Sequence[str]) -> ScheduleFiles:
+    # What reads YAML takes 2 MB, which a beat without files has no use for.
+    from beatline.cli.rereading import ScheduleFiles
+
+    return ScheduleFiles(app, paths)

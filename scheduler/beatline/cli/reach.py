@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypedDict
 
@@ -55,9 +55,13 @@ def reading_endpoint(app: App) -> Endpoint:
     Raises:
         NotSent: No Redis is named, and no embedded server runs.
     """
+    return _impatient(app.endpoint())
+
+
+def _impatient(endpoint: Endpoint) -> Endpoint:
     from dataclasses import replace
 
-    return replace(app.endpoint(), connect_timeout_ms=_CONNECT_MS, reply_timeout_ms=_REPLY_MS)
+    return replace(endpoint, connect_timeout_ms=_CONNECT_MS, reply_timeout_ms=_REPLY_MS)
 
 
 @contextmanager
@@ -95,6 +99,10 @@ def wait_for_redis(app: App, seconds: float = PATIENCE_S) -> Endpoint:
         NotSent: It is not there in time.
         UnfitServer: It is there, and will not do.
     """
+    return _wait(app.endpoint, seconds)
+
+
+def _wait(find: Callable[[], Endpoint], seconds: float) -> Endpoint:
     from redis.exceptions import RedisError
 
     from beatline.store.vitals import server_facts
@@ -105,8 +113,8 @@ def wait_for_redis(app: App, seconds: float = PATIENCE_S) -> Endpoint:
     deadline = time.monotonic() + seconds
     while True:
         try:
-            endpoint = app.endpoint()
-            connection = HeldConnection(reading_endpoint(app))
+            endpoint = find()
+            connection = HeldConnection(_impatient(endpoint))
             try:
                 warnings = check_facts(dict(server_facts(connection)))
             finally:
@@ -133,11 +141,13 @@ def wait_for_named_redis() -> None:
         NotSent: It is not there in time.
         UnfitServer: It is there, and will not do.
     """
-    from beatline.app import App
+    # Without an App: what it brings would stay in the supervisor's memory, and serve nobody.
+    from beatline.settings import Settings
+    from beatline.wire.connection import Endpoint
 
-    app = App("sched")
-    if app.settings.redis is not None:
-        wait_for_redis(app)
+    url = Settings().with_environment().redis
+    if url is not None:
+        _wait(lambda: Endpoint(url), PATIENCE_S)
 
 
 def _is_lost(error: Exception) -> bool:
