@@ -52,6 +52,9 @@ bench: venv
 	$(BIN)/python -m benchmarks.floor --keep benchmarks/results/floor.json $(ARGS)
 	$(BIN)/python -m benchmarks --keep benchmarks/results/peers.json $(ARGS)
 	$(BIN)/python -m benchmarks.many_schedules --keep benchmarks/results/many_schedules.json
+	$(BIN)/python -m benchmarks.many_schedules --count 10000 --stretch 10 --seconds 120 \
+	  --keep benchmarks/results/ten_thousand_schedules.json
+	$(BIN)/python -m benchmarks.summary benchmarks/results/peers.json
 
 bench-scale: venv
 	$(BIN)/python -m benchmarks.growth --keep benchmarks/results/growth.json $(ARGS)

@@ -23,6 +23,11 @@ def mark_stored(number: int) -> int:
     return number
 
 
+@app.task(name="mark_in_loop", ignore_result=True)
+async def mark_in_loop(number: int) -> None:
+    stamp(number)
+
+
 @app.task(name="mail", ignore_result=True)
 def mail(number: int, address: str) -> None:
     """Never run: its jobs are counted in bytes."""

@@ -76,6 +76,7 @@ class Cell:
         unit: Of the value.
         better: Whether more or less is better.
         run: Measures it once.
+        columns: Details that the table shows too: their names, and what stands above them.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Cell:
     unit: str
     better: Literal["more", "less"]
     run: Callable[[Lab, Contender], Outcome]
+    columns: tuple[tuple[str, str], ...] = ()
 
 
 def _one_by_one(lab: Lab, contender: Contender) -> Outcome:
@@ -102,11 +104,28 @@ def _rate(answer: dict[str, Any]) -> Outcome:
 
 def _drain(lab: Lab, contender: Contender, *, stored: bool) -> Outcome:
     driver = Driver(contender, lab.server, lab.folder, stored=stored)
-    count = lab.count(contender.drain_jobs, 100)
+    return _drained(lab, driver, lab.count(contender.drain_jobs, 100), driver.work)
+
+
+def _drain_alone(lab: Lab, contender: Contender) -> Outcome:
+    if contender.alone is None:
+        raise NotOffered(f"{contender.name} cannot be told to take one job at a time")
+    driver = Driver(contender, lab.server, lab.folder, more=contender.alone)
+    return _drained(lab, driver, lab.count(contender.drain_jobs // 4, 100), driver.work_alone)
+
+
+def _drain_loop(lab: Lab, contender: Contender) -> Outcome:
+    if not contender.is_asyncio:
+        raise NotOffered(f"{contender.name} does not run coroutines in one loop")
+    driver = Driver(contender, lab.server, lab.folder, more={"asyncio": True})
+    return _drained(lab, driver, lab.count(contender.drain_jobs // 2, 100), driver.work_alone)
+
+
+def _drained(lab: Lab, driver: Driver, count: int, work: Callable[[], Session]) -> Outcome:
     reader = lab.fresh_stamps()
     driver.send("fill", count)
     server_cpu = lab.server.cpu_seconds()
-    with driver.work() as session:
+    with work() as session:
         await_stamps(session, reader, count, limit_s=90)
         cost = session.cost()
     stamps = reader.read()
@@ -207,19 +226,34 @@ def _needs(contender: Contender, lacking: set[str], what: str) -> None:
         raise NotOffered(f"{contender.name} has no way to send {what}")
 
 
+_DRAIN_COLUMNS = (
+    ("server_cpu_us", "server's CPU, µs a job"),
+    ("worker_pss_mb", "worker's PSS, MB"),
+)
+_CLIENT_COLUMNS = (("client_cpu_us", "client's CPU, µs a job"),)
+
 CELLS = [
-    Cell("enqueue", "enqueue one by one", "jobs/s", "more", _one_by_one),
-    Cell("bulk", "enqueue in bulk (1,000 a call; asyncio: gathered)", "jobs/s", "more", _many),
+    Cell("enqueue", "enqueue one by one", "jobs/s", "more", _one_by_one, _CLIENT_COLUMNS),
+    Cell("bulk", "enqueue in bulk (1,000 a call; asyncio: gathered)", "jobs/s", "more", _many,
+         _CLIENT_COLUMNS),
     Cell("drain", "drain, 2 children, results ignored", "jobs/s", "more",
-         lambda lab, contender: _drain(lab, contender, stored=False)),
+         lambda lab, contender: _drain(lab, contender, stored=False), _DRAIN_COLUMNS),
     Cell("drain-stored", "drain, 2 children, results stored", "jobs/s", "more",
-         lambda lab, contender: _drain(lab, contender, stored=True)),
-    Cell("round-trip", "enqueue to start, idle worker, p50", "ms", "less", _round_trip),
-    Cell("eta", "2,000 ETA jobs over 20 s, p99 late", "ms", "less", _eta),
-    Cell("burst", "10,000 ETA jobs at one instant, last start", "ms", "less", _burst),
+         lambda lab, contender: _drain(lab, contender, stored=True), _DRAIN_COLUMNS),
+    Cell("drain-asyncio", "drain, coroutines, 1 child", "jobs/s", "more", _drain_loop,
+         _DRAIN_COLUMNS),
+    Cell("drain-alone", "drain, one job at a time, 1 child", "jobs/s", "more", _drain_alone,
+         _DRAIN_COLUMNS),
+    Cell("round-trip", "enqueue to start, idle worker, p50", "ms", "less", _round_trip,
+         (("p99", "p99"), ("max", "max"))),
+    Cell("eta", "2,000 ETA jobs over 20 s, p99 late", "ms", "less", _eta,
+         (("p50", "p50"), ("first", "earliest"), ("max", "max"))),
+    Cell("burst", "10,000 ETA jobs at one instant, last start", "ms", "less", _burst,
+         (("first", "first"), ("p50", "p50"))),
     Cell("memory-eta", "memory per scheduled job", "B", "less",
          lambda lab, contender: _bytes_each(lab, contender, "hold", lab.count(20_000, 1_000))),
     Cell("memory-queued", "memory per queued job", "B", "less",
          lambda lab, contender: _bytes_each(lab, contender, "pile", lab.count(20_000, 1_000))),
-    Cell("idle", "idle, CPU of worker and scheduler", "%", "less", _idle),
+    Cell("idle", "idle, CPU of worker and scheduler", "%", "less", _idle,
+         (("pss_mb", "PSS, MB"), ("processes", "processes"), ("server_cpu_percent", "server, %"))),
 ]  # fmt: skip

@@ -6,7 +6,9 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from benchmarks.environments import FOLDER, python_of
@@ -25,10 +27,17 @@ class Driver:
         server: Where.
         folder: For stamps and logs.
         stored: Whether results are kept.
+        more: Settings of its side for this cell, on top of its own.
     """
 
     def __init__(
-        self, contender: Contender, server: PrivateRedis, folder: Path, *, stored: bool = False
+        self,
+        contender: Contender,
+        server: PrivateRedis,
+        folder: Path,
+        *,
+        stored: bool = False,
+        more: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self.contender = contender
         self._server = server
@@ -37,7 +46,7 @@ class Driver:
             "BENCH_URL": server.url,
             "BEATLINE_REDIS_URL": server.url,
             FOLDER_VARIABLE: str(folder),
-            "BENCH_SETTINGS": json.dumps({**contender.settings, "stored": stored}),
+            "BENCH_SETTINGS": json.dumps({**contender.settings, "stored": stored, **more}),
         }
 
     def send(self, verb: str, *arguments: float, limit_s: float = 180) -> dict[str, Any]:
@@ -71,6 +80,10 @@ class Driver:
         if with_scheduler and not contender.schedules_itself:
             commands.append(self._command("scheduler", str(self._folder)))
         return self._session(commands, "work")
+
+    def work_alone(self) -> Session:
+        """Start one worker of one child."""
+        return self._session([self._command("worker", "1", "0")], "work")
 
     def schedule(self) -> Session:
         """Start its scheduler alone, so that its cost can be told from the worker's."""

@@ -78,6 +78,12 @@ def described() -> dict[str, Any]:
     }
 
 
+def caption(server: str) -> str:
+    """One line for the foot of a plot: what, where and when."""
+    about = described()
+    return f"{about['cores']} cores of {about['processor']}; {server}; {time.strftime('%Y-%m-%d')}"
+
+
 @dataclass(frozen=True, slots=True)
 class Cost:
     """CPU seconds used so far and memory (PSS, MB) held now by a set of processes."""

@@ -31,6 +31,8 @@ class Row:
     best: float
     rounds: int
     calm: int
+    loop_ms: float
+    columns: tuple[float | None, ...]
 
     @property
     def label(self) -> str:
@@ -54,15 +56,35 @@ def rows_of(cell: Cell, found: Sequence[Measured]) -> list[Row]:
         calm = [one for one in group if one.loop_ms <= CALM * quickest]
         values = [one.value for one in calm or group if one.value is not None]
         best = max(values) if cell.better == "more" else min(values)
-        rows.append(Row(name, form, group[0].acks, median(values), best, len(group), len(calm)))
+        shown = calm or group
+        rows.append(
+            Row(
+                name,
+                form,
+                group[0].acks,
+                median(values),
+                best,
+                rounds=len(group),
+                calm=len(calm),
+                loop_ms=median([one.loop_ms for one in shown]),
+                columns=tuple(_detail(shown, key) for key, _ in cell.columns),
+            )
+        )
     return sorted(rows, key=lambda row: row.middle, reverse=cell.better == "more")
+
+
+def _detail(group: Sequence[Measured], key: str) -> float | None:
+    """The median of a detail, or None where nobody has it."""
+    values = [one.details[key] for one in group if key in one.details]
+    return median(values) if values else None
 
 
 def table(found: Sequence[Measured]) -> str:
     """
     A Markdown table per cell.
 
-    The ratio says how many times better we are than each row, by medians; below 1 we lose.
+    "Loop" is the calibration loop beside the values that count. The ratio says how many times
+    better we are than each row, by medians; below 1 we lose.
     """
     parts = []
     for cell in CELLS:
@@ -73,15 +95,22 @@ def table(found: Sequence[Measured]) -> str:
         lines = [
             f"### {cell.title}",
             "",
-            f"| | median, {cell.unit} | best | Beatline is better by | calm |",
-            "|---|---|---|---|---|",
+            f"| | median, {cell.unit} | best | Beatline is better by | "
+            + "".join(f"{title} | " for _, title in cell.columns)
+            + "loop, ms | calm |",
+            "|---|---|---|---|---|" + "---|" * (len(cell.columns) + 1),
         ]
         for row in rows:
-            ratio = _ratio(cell, ours, row.middle)
+            ratio = ratio_text(cell, ours, row.middle)
             mark = "" if row.acks else " ¹"
-            values = f"{_number(row.middle)} | {_number(row.best)}"
+            values = f"{number_text(row.middle)} | {number_text(row.best)}"
             calm = f"{row.calm} of {row.rounds}"
-            lines.append(f"| {row.label}{mark} | {values} | {ratio} | {calm} |")
+            more = "".join(
+                f"{'' if value is None else number_text(value)} | " for value in row.columns
+            )
+            lines.append(
+                f"| {row.label}{mark} | {values} | {ratio} | {more}{row.loop_ms:.1f} | {calm} |"
+            )
         absent = sorted({_absence(one) for one in found if one.cell == cell.name and one.note})
         lines += ["", *absent] if absent else []
         parts.append("\n".join(lines))
@@ -100,8 +129,8 @@ def losses(found: Sequence[Measured]) -> list[str]:
             better = row.middle > ours if cell.better == "more" else row.middle < ours
             if better:
                 lines.append(
-                    f"- {cell.title}: {row.label} {_number(row.middle)} {cell.unit}, "
-                    f"we {_number(ours)}"
+                    f"- {cell.title}: {row.label} {number_text(row.middle)} {cell.unit}, "
+                    f"we {number_text(ours)}"
                 )
     return lines
 
@@ -132,7 +161,8 @@ def keep(path: Path, found: Sequence[Measured], facts: dict[str, Any]) -> None:
     path.with_suffix(".svg").write_text(plot(found, caption))
 
 
-def _ratio(cell: Cell, ours: float | None, theirs: float) -> str:
+def ratio_text(cell: Cell, ours: float | None, theirs: float) -> str:
+    """How many times better we are; empty where that cannot be said."""
     if not ours or not theirs:
         return ""
     ratio = ours / theirs if cell.better == "more" else theirs / ours
@@ -144,5 +174,6 @@ def _absence(measured: Measured) -> str:
     return f"{measured.name} ({measured.form}): {note}"
 
 
-def _number(value: float) -> str:
+def number_text(value: float) -> str:
+    """A value as tables show it."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -28,6 +28,9 @@ class Contender:
         schedules_itself: Whether its worker promotes; else a scheduler runs beside it.
         sends_per_s: Roughly, to know how long before their instant jobs must be sent.
         settings: What its side reads.
+        alone: What it reads besides where one child is to take one job at a time; None where it
+            cannot.
+        is_asyncio: Whether its jobs are coroutines of one loop.
     """
 
     name: str
@@ -41,6 +44,8 @@ class Contender:
     worker_processes: int = 1
     schedules_itself: bool = True
     settings: dict[str, Any] = field(default_factory=dict)
+    alone: dict[str, Any] | None = None
+    is_asyncio: bool = False
 
     @property
     def label(self) -> str:
@@ -75,38 +80,47 @@ _QUIET_CELERY = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
 
 CONTENDERS: list[Contender] = [
     Contender("Beatline", "default", "beatline", "ours", "beatline_side", acks=True,
-              drain_jobs=60_000, sends_per_s=6_000, schedules_itself=False),
+              drain_jobs=60_000, sends_per_s=6_000, schedules_itself=False, alone={"batch": 1},
+              is_asyncio=True),
     *_pair("Celery", "celery", "peers", "celery_side", sends_per_s=900,
+           alone={"prefetch": 1},
            default={"drain_jobs": 2_000},
            tuned={"drain_jobs": 3_000, "worker_processes": 2,
                   "settings": {"pool": "solo", "prefetch": 128, "worker": _QUIET_CELERY}}),
-    *_pair("RQ", "rq", "peers", "rq_side", sends_per_s=900, worker_processes=2,
+    *_pair("RQ", "rq", "peers", "rq_side", sends_per_s=900, worker_processes=2, alone={},
            default={"drain_jobs": 250},
            tuned={"drain_jobs": 1_200, "settings": {"class": "rq.SimpleWorker"}}),
     *_pair("Dramatiq", "dramatiq", "peers", "dramatiq_side", sends_per_s=2_500,
+           alone={"threads": 1, "prefetch": 1},
            default={"drain_jobs": 8_000},
            tuned={"drain_jobs": 12_000, "settings": {"threads": 2, "bare": True, "prefetch": 256,
                                                      "delay_prefetch": 16_000}}),
-    *_pair("Huey", "huey", "peers", "huey_side", sends_per_s=3_000, acks=False,
+    *_pair("Huey", "huey", "peers", "huey_side", sends_per_s=3_000, acks=False, alone={},
            default={"drain_jobs": 6_000},
            tuned={"drain_jobs": 10_000, "settings": {"kind": "process", "worker": ["-C"]}}),
     *_pair("arq", "arq", "arq", "arq_side", sends_per_s=700, worker_processes=2,
+           alone={"max_jobs": 1}, is_asyncio=True,
            default={"drain_jobs": 250},
            tuned={"drain_jobs": 2_500, "settings": {"max_jobs": 200, "poll_s": 0.02,
                                                     "read_limit": 400}}),
-    *_pair("SAQ", "saq", "peers", "saq_side", sends_per_s=1_200,
+    *_pair("SAQ", "saq", "peers", "saq_side", sends_per_s=1_200, alone={"concurrency": 1},
+           is_asyncio=True,
            default={"drain_jobs": 4_000},
            tuned={"drain_jobs": 5_000, "settings": {"concurrency": 40}}),
     *_pair("taskiq", "taskiq", "peers", "taskiq_side", sends_per_s=1_000, schedules_itself=False,
+           alone={"xread_count": 1, "worker": ["--max-async-tasks", "1", "--max-prefetch", "1"]},
+           is_asyncio=True,
            default={"drain_jobs": 6_000, "acks": False},
            tuned={"drain_jobs": 8_000,
                   "settings": {"streams": True, "xread_count": 500,
                                "worker": ["--no-parse", "--max-async-tasks", "500"],
                                "scheduler": ["--loop-interval", "1"]}}),
     *_pair("docket", "pydocket", "peers", "docket_side", sends_per_s=700, worker_processes=2,
+           alone={"concurrency": 1}, is_asyncio=True,
            default={"drain_jobs": 1_500},
            tuned={"drain_jobs": 2_500, "settings": {"concurrency": 30, "step_ms": 20}}),
     *_pair("BullMQ", "bullmq", "node", None, sends_per_s=2_500, worker_processes=2,
+           alone={"concurrency": 1}, is_asyncio=True,
            default={"drain_jobs": 6_000},
            tuned={"drain_jobs": 15_000, "settings": {"concurrency": 50}}),
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from benchmarks.machine import Cost, cost_of, session_pids
+from benchmarks.private_redis import die_with_parent
 
 #: The repository's top: contenders run here, so that ``benchmarks`` can be imported.
 ROOT = Path(__file__).resolve().parents[1]
@@ -52,6 +53,7 @@ class Session:
                 stdout=self._file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - no threads run here
             )
             for command in commands
         ]

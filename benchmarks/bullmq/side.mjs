@@ -103,7 +103,7 @@ async function send(queue, verb, texts) {
     });
     case 'schedules': return measured(count, async () => {
       for (let at = 0; at < count; at += 1) {
-        await queue.upsertJobScheduler(`every-${at}`, { every: 1000 * (1 + (at % 10)) },
+        await queue.upsertJobScheduler(`every-${at}`, { every: 1000 * (settings.stretch ?? 1) * (1 + (at % 10)) },
           { name: 'mark', data: { number: at }, opts: options });
       }
     });

@@ -6,7 +6,7 @@ from __future__ import annotations
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.blocking import BlockingScheduler
 
-from benchmarks.peers.side import SETTINGS, Side, run
+from benchmarks.peers.side import SETTINGS, Side, interval_s, run
 from benchmarks.stamps import mark as stamp
 
 
@@ -16,7 +16,7 @@ def work(_arguments: list[str]) -> None:
         job_defaults={"misfire_grace_time": 60, "max_instances": 3},
     )
     for number in range(SETTINGS["schedules"]):
-        scheduler.add_job(stamp, "interval", seconds=1 + number % 10, args=(number,))
+        scheduler.add_job(stamp, "interval", seconds=interval_s(number), args=(number,))
     scheduler.start()
 
 

@@ -8,13 +8,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers.side import MAIL_ARGUMENTS, SETTINGS, URL, Side, become, run
+from benchmarks.peers.side import MAIL_ARGUMENTS, SETTINGS, URL, Side, become, interval_s, run
 
 os.environ["BEATLINE_REDIS_URL"] = URL
 
-from benchmarks.bench_app import app, mail, mark, mark_stored
+from benchmarks.bench_app import app, mail, mark, mark_in_loop, mark_stored
 
 NOOP: Any = mark_stored if SETTINGS.get("stored") else mark
+if SETTINGS.get("asyncio"):
+    NOOP = mark_in_loop
 
 
 def send_many(numbers: Sequence[int]) -> None:
@@ -30,24 +32,35 @@ def send_mail_at(due: datetime) -> None:
 
 
 def worker(arguments: list[str]) -> None:
-    become("sched", "worker", "-A", "benchmarks/bench_app.py:app", "-c", arguments[0],
+    if batch := SETTINGS.get("batch"):
+        become("python", "-m", "benchmarks.narrow_worker", arguments[0], str(batch))
+    pool = ["-P", "asyncio"] if SETTINGS.get("asyncio") else []
+    become("sched", "worker", "-A", "benchmarks/bench_app.py:app", "-c", arguments[0], *pool,
            *SETTINGS.get("worker", []))  # fmt: skip
 
 
 def scheduler(arguments: list[str]) -> None:
     command = ["sched", "beat", "-A", "benchmarks/bench_app.py:app"]
     if count := SETTINGS.get("schedules", 0):
-        file = Path(arguments[0]) / "many.yaml"
-        offset = "    offset: spread\n" if SETTINGS.get("spread") else ""
-        entries = [
-            f"  every-{number}:\n    task: mark\n    every: {1 + number % 10}s\n"
-            f"{offset}    args: [{number}]\n"
-            for number in range(count)
-        ]
-        head = "version: 1\ndefaults: {overlap: allow, catch_up: none}\nschedules:\n"
-        file.write_text(head + "".join(entries))
-        command += ["--schedules", str(file)]
+        folder = Path(arguments[0]) / "schedules"
+        folder.mkdir(exist_ok=True)
+        # Files of a thousand each: one may have 1 MiB at most.
+        for first in range(0, count, 1_000):
+            numbers = range(first, min(first + 1_000, count))
+            (folder / f"from-{first}.yaml").write_text(schedules_text(numbers))
+        command += ["--schedules", str(folder)]
     become(*command)
+
+
+def schedules_text(numbers: Sequence[int]) -> str:
+    offset = "    offset: spread\n" if SETTINGS.get("spread") else ""
+    entries = [
+        f"  every-{number}:\n    task: mark\n"
+        f"    every: {interval_s(number)}s\n{offset}    args: [{number}]\n"
+        for number in numbers
+    ]
+    head = "version: 1\ndefaults: {overlap: allow, catch_up: none}\nschedules:\n"
+    return head + "".join(entries)
 
 
 SIDE = Side(

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from celery import Celery
 
-from benchmarks.peers.side import MAIL_ARGUMENTS, SETTINGS, URL, Side, become, run
+from benchmarks.peers.side import MAIL_ARGUMENTS, SETTINGS, URL, Side, become, interval_s, run
 from benchmarks.stamps import mark as stamp
 
 app = Celery("benchmarks.peers.celery_side", broker=URL, backend=URL)
@@ -20,7 +20,7 @@ app.conf.update(
     worker_hijack_root_logger=False,
 )
 app.conf.beat_schedule = {
-    f"every-{number}": {"task": "mark", "schedule": 1.0 + number % 10, "args": (number,)}
+    f"every-{number}": {"task": "mark", "schedule": float(interval_s(number)), "args": (number,)}
     for number in range(SETTINGS.get("schedules", 0))
 }
 

@@ -30,6 +30,11 @@ MAIL_ARGUMENTS = (42, "user@example.com")
 CALL_SIZE = 1_000
 
 
+def interval_s(number: int) -> int:
+    """Seconds between two occurrences of a schedule: ten lengths, by its number."""
+    return int(SETTINGS.get("stretch", 1)) * (1 + number % 10)
+
+
 @dataclass(frozen=True)
 class Side:
     """
