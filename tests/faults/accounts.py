@@ -8,7 +8,7 @@ keys whose name says whose they are, is compared here.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -35,6 +35,7 @@ class Accounts:
             again stays for an hour.
         unaccounted: What is wrong, one line each.
         families: Number of keys by pattern of the layout.
+        kib: What they take in Redis, by pattern.
     """
 
     count: int
@@ -42,6 +43,7 @@ class Accounts:
     results: int
     unaccounted: list[str]
     families: dict[str, int]
+    kib: dict[str, float]
 
 
 def accounts_of(server: RedisProcess) -> Accounts:
@@ -60,11 +62,24 @@ def accounts_of(server: RedisProcess) -> Accounts:
             for key in client.scan_iter(match=start + b"result:*", count=1000)
             if 0 <= client.ttl(key) < _SOON_S
         ]
-    kinds = {name: kind_of(name) for name in seen.types}
-    families = Counter(kind.pattern for kind in kinds.values() if kind is not None)
+        sizes = {name: client.memory_usage(start + name, samples=0) or 0 for name in seen.types}
+    families: Counter[str] = Counter()
+    kib: defaultdict[str, float] = defaultdict(float)
+    for name in seen.types:
+        kind = kind_of(name)
+        pattern = kind.pattern if kind is not None else "?"
+        families[pattern] += 1
+        kib[pattern] += sizes[name] / 1024
     wrong += strangers + [line for look in _LOOKS for line in look(seen)]
     expiring = len(seen.types) - len(seen.immortal)
-    return Accounts(len(seen.types), expiring, len(results), wrong, dict(sorted(families.items())))
+    return Accounts(
+        len(seen.types),
+        expiring,
+        len(results),
+        wrong,
+        dict(sorted(families.items())),
+        {pattern: round(size, 1) for pattern, size in sorted(kib.items())},
+    )
 
 
 def _look_at_schedules(seen: Snapshot) -> list[str]:

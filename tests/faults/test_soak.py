@@ -200,7 +200,10 @@ def drop_dead_letters(one: System) -> None:
 def report(soak: Soak, measured: list[Meter], accounts: Accounts) -> None:
     """Tell the figures in the scenario's row, and in a file where that is wanted."""
     one = soak.one
-    families = ", ".join(f"{count} {name}" for name, count in accounts.families.items())
+    families = ", ".join(
+        f"{count} {name} ({accounts.kib[name]:.0f} KiB)"
+        for name, count in accounts.families.items()
+    )
     deeds = ", ".join(
         f"{one.journal.count(what)} {what}" for what in ("acked", "cancelled", "fail", "end")
     )

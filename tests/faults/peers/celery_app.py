@@ -4,8 +4,8 @@
 Celery's side: the app, and ``python -m tests.faults.peers.celery_app RATE`` as its load.
 
 Runs in the environment of the peers. The configuration is the friendliest to these scenarios: late
-acks, jobs of lost processes rejected, one job prefetched, a visibility timeout of 5 s that is looked
-at every second, connections that are kept alive and checked.
+acks, jobs of lost processes rejected, one job prefetched, a visibility timeout of 5 s that is
+looked at every second, connections that are kept alive and checked.
 """
 
 from __future__ import annotations
