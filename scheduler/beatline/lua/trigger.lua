@@ -8,6 +8,7 @@
 -- include: prelude, record, job, counting, quarantine, marks, ledger
 -- defer: watched, fence, queues, handing
 -- include: results, timeline, buffering, finish, place, cancelling, overlapping, make_ready
+-- include: tombs
 local name, overlap, nominal, id, record = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local key, job = P .. 'sched:' .. name, read_record(record, id)
 if not job then
@@ -33,6 +34,7 @@ safely('HSET', P .. 'jobs', id, record)
 safely('SADD', P .. 'open:' .. name, id)
 note_in_ledger(name, table.concat({ 'fired', nominal, text(now_ms), id, '' }, ' '))
 count_up(key, 'triggered', 1)
+clear_tombs({ id })
 if waits then
   await_turn(name, id, job)
 else
