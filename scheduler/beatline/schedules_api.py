@@ -25,6 +25,7 @@ from beatline.backfill import (
 from beatline.errors import BeatlineError, WrongUse
 from beatline.explaining import Explanation, Known, Verdict, explain, explain_unknown
 from beatline.ids import id_text, new_id, partition_of_name
+from beatline.keys import prefix
 from beatline.ledger import LATEST, Occurrence, read_history
 from beatline.occurrence_jobs import OccurrenceJobs
 from beatline.schedule import Overlap, Schedule
@@ -33,6 +34,7 @@ from beatline.schedule_making import CODE, ScheduleOptions, make_schedule
 from beatline.schedule_view import ScheduleView, view_of
 from beatline.store import scheduling
 from beatline.store.backfilling import read_backfilled
+from beatline.store.expecting import Alert, read_alerts
 from beatline.store.firing import trigger
 from beatline.store.schedule_reading import read_absences, read_ledger
 from beatline.store.scheduling import Put, StoredSchedule
@@ -48,6 +50,7 @@ T = TypeVar("T")
 _Events = list[bytes]
 _Views = list[ScheduleView]
 _History = list[Occurrence]
+_Alerts = list[Alert]
 
 
 class Schedules:
@@ -303,6 +306,21 @@ class Schedules:
             state_of=lambda job_id: self._app.jobs.get(job_id).state,
         )
         return explain(known, text)
+
+    def alerts(self) -> _Alerts:
+        """
+        Schedules that have not succeeded within ``expect_within``, the oldest alert first.
+
+        They are raised by beat, and end with the next success.
+        """
+
+        def read(books: ScheduleBooks) -> _Alerts:
+            settings = self._app.settings
+            prefixes = [prefix(settings.namespace, one) for one in range(settings.partitions)]
+            found = [alert for where in prefixes for alert in read_alerts(books.connection, where)]
+            return sorted(found, key=lambda alert: alert.raised_ms)
+
+        return self._ask(read)
 
     def _readable(self, name: str) -> tuple[Schedule, StoredSchedule]:
         """A schedule that is there and can be read; else what is wrong is raised."""

@@ -35,7 +35,7 @@ def put_schedule(partition: Partition, due_ms: int, **how: str) -> Any:
 
 
 def declaration(due_ms: int, **how: str) -> tuple[Any, ...]:
-    """The ten arguments of a declaration."""
+    """The eleven arguments of a declaration."""
     return (
         how.get("name", SCHEDULE),
         how.get("definition", "definition"),
@@ -47,6 +47,7 @@ def declaration(due_ms: int, **how: str) -> tuple[Any, ...]:
         "",
         "2026a",
         "",
+        how.get("expect", ""),
     )
 
 
@@ -85,7 +86,11 @@ def set_scene(partition: Partition) -> None:
         fire_call(partition, trigger, BUFFERING, "buffer_all")()
         clock.advance(1)
     put_schedule(partition, clock.now_ms, definition="changed", trigger="changed")
-    put_schedule(partition, clock.now_ms + 90_000, name=FILLING)
+    put_schedule(partition, clock.now_ms + 90_000, name=FILLING, expect="5")
+    put_schedule(partition, clock.now_ms + 91_000, name="alerted", expect="3")
+    partition.client.zadd(partition.key("expected"), {"alerted": 0})
+    partition.run("raise_alerts", 10)
+    partition.client.rpush(partition.key("recovered"), "recovered")
     backfill_call(partition, "filled", 7, "")()
 
 
@@ -203,6 +208,7 @@ def calls(partition: Partition) -> dict[str, Callable[[], Any]]:
         "apply_schedules removes": lambda: run(
             "apply_schedules", "apply", 0, 2, SCHEDULE, "code", BUFFERING, "code"
         ),
+        "raise_alerts": lambda: run("raise_alerts", 10),
         "pause_schedule": lambda: run("pause_schedule", SCHEDULE, "pause", "why"),
         "resume": lambda: run("pause_schedule", SCHEDULE, "resume", ""),
         "remove_schedule": lambda: run("remove_schedule", SCHEDULE, ""),

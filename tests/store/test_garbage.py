@@ -111,6 +111,7 @@ CALLS = (
         "put_schedule other",
         "apply_schedules",
         "apply_schedules removes",
+        "raise_alerts",
         "pause_schedule",
         "resume",
         "remove_schedule",

@@ -2,8 +2,8 @@
 One partition's round: the order in which beat's roles act.
 
 Tick and reclaim come first, whatever else there is to do (R12); then leadership; the leader then
-promotes, fires and sweeps. Which role does what stands in its own module; this one knows only the
-order, and when the next round is due.
+promotes, fires, sweeps and raises alerts. Which role does what stands in its own module; this one
+knows only the order, and when the next round is due.
 """
 
 from __future__ import annotations
@@ -78,6 +78,7 @@ class PartitionRound:
             return 0.0 if roles.watcher.is_behind else STANDBY_PAUSE_MS / 1_000
         seconds = self._act()
         roles.sweeper.run()
+        roles.deadman.run()
         return 0.0 if roles.watcher.is_behind else seconds
 
     def _act(self) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from beatline.beat.deadman import Deadman
 from beatline.beat.firer import Firer
 from beatline.beat.known_schedules import KnownSchedules
 from beatline.beat.leadership import Leadership
@@ -30,6 +31,7 @@ class Roles(NamedTuple):
     promoter: Promoter
     firer: Firer
     sweeper: Sweeper
+    deadman: Deadman
     known: KnownSchedules
     absences: Absences
     clock: ServerClock
@@ -99,6 +101,7 @@ class Cast:
                 statistics=statistics,
                 monotonic=self.monotonic,
             ),
+            deadman=Deadman(connection, where, statistics=statistics, monotonic=self.monotonic),
             known=known,
             absences=absences,
             clock=clock,

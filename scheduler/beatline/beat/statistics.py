@@ -35,7 +35,7 @@ class Statistics:
         What was counted since the start.
 
         ``rounds, promoted, fired, skipped, missed, stale, reclaimed, workers_gone, withdrawn,
-        absences, outages, set_aside, refused``.
+        absences, outages, set_aside, refused, alerts``.
         """
         return dict(self._counters)
 

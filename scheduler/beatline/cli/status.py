@@ -100,7 +100,7 @@ def _print_partition(vitals: Vitals) -> None:
         click.echo(f"beat      {beat}: {role}, last round {passed_text(round_ms, now_ms)}")
     if not vitals.beats:
         click.echo("beat      none")
-    click.echo(f"schedules {vitals.schedules:,}")
+    click.echo(f"schedules {vitals.schedules:,}{_expected_text(vitals)}")
     click.echo(
         f"timeline  {count_text(vitals.scheduled, 'entry', 'entries')}, {vitals.overdue:,} overdue"
     )
@@ -128,6 +128,14 @@ def renewed_ms(worker: WorkerView) -> int | None:
     """When a worker last renewed its lease, on the server's clock."""
     text = worker.facts.get("renewed", "")
     return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _expected_text(vitals: Vitals) -> str:
+    """How many schedules have to succeed within a time, and how many of them are late."""
+    late = len(vitals.alerts)
+    if not vitals.expected and not late:
+        return ""
+    return f", {vitals.expected + late:,} with expect_within: {late:,} late"
 
 
 def _print_workers(workers: list[WorkerView], now_ms: int) -> None:
@@ -232,6 +240,16 @@ def vitals_json(vitals: Vitals) -> dict[str, Any]:
         "overdue": vitals.overdue,
         "live_jobs": vitals.live,
         "schedules": vitals.schedules,
+        "expected": vitals.expected,
+        "alerts": [
+            {
+                "schedule": alert.schedule,
+                "raised": instant_json(alert.raised_ms),
+                "expect_within_ms": alert.within_ms,
+                "last_success": instant_json(alert.last_success_ms),
+            }
+            for alert in vitals.alerts
+        ],
         "dead": vitals.dead,
         "quarantined": vitals.quarantined,
         "quarantine": [_aside_json(entry) for entry in vitals.aside],

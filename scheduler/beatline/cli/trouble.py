@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from beatline.cli.output import count_text, instant_text, span_text
 from beatline.errors import UnfitServer
 from beatline.queue_turns import queue_name
 from beatline.store.vitals import Vitals
@@ -13,6 +14,8 @@ from beatline.wire.fitness import check_facts
 
 #: A beat that has not ticked for so long does not work, ms; it ticks twice a second.
 SILENT_BEAT_MS: Final = 5_000
+#: Alerts that are told one by one.
+_MOST_ALERTS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +51,15 @@ def _of_server(facts: Mapping[str, str]) -> Iterator[Trouble]:
 
 def _of_partition(vitals: Vitals) -> Iterator[Trouble]:
     age_ms = vitals.tick_age_ms
-    has_work = bool(vitals.scheduled or vitals.workers)
+    has_work = bool(vitals.scheduled or vitals.workers or vitals.expected)
     if has_work and (age_ms is None or age_ms > SILENT_BEAT_MS):
         since = "no beat has ever run" if age_ms is None else f"no beat for {age_ms // 1_000} s"
-        yield Trouble(
-            f"{since}: nothing is promoted, fired or taken back from dead workers",
-            "start one: sched beat, or sched up",
-        )
+        what = "promoted, fired or taken back from dead workers"
+        if vitals.expected:
+            late = count_text(vitals.expected, "schedule has", "schedules have")
+            what += f", and nobody watches whether {late} a success within expect_within"
+        yield Trouble(f"{since}: nothing is {what}", "start one: sched beat, or sched up")
+    yield from _of_alerts(vitals)
     served = {
         queue_name(entry)
         for worker in vitals.workers
@@ -76,4 +81,30 @@ def _of_partition(vitals: Vitals) -> Iterator[Trouble]:
         yield Trouble(
             f"{vitals.quarantined:,} entries in quarantine: data that was not ours to understand",
             "find out who writes there; give each application its own Redis or namespace",
+        )
+
+
+def _of_alerts(vitals: Vitals) -> Iterator[Trouble]:
+    """Schedules that have not succeeded within their time."""
+    for alert in vitals.alerts[:_MOST_ALERTS]:
+        within = span_text(alert.within_ms)
+        if alert.last_success_ms is None:
+            said = f"has never succeeded, and has to within {within}"
+        else:
+            passed = span_text(max(vitals.now_ms - alert.last_success_ms, 0))
+            said = (
+                f"has not succeeded for {passed}, and has to within {within}: its last success was "
+                f"at {instant_text(alert.last_success_ms)}"
+            )
+        yield Trouble(
+            f"schedule {alert.schedule} {said}",
+            f"see what it did: sched why {alert.schedule}, "
+            f"sched schedules history {alert.schedule}",
+        )
+    more = len(vitals.alerts) - _MOST_ALERTS
+    if more > 0:
+        yield Trouble(
+            f"{count_text(more, 'more schedule has', 'more schedules have')} not succeeded within "
+            "expect_within",
+            "see them all with sched status --json",
         )

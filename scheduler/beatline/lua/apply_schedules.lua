@@ -4,15 +4,15 @@
 -- Ledgers, counters and jobs stay as in put_schedule and remove_schedule.
 -- ARGV: now, "apply" | "check" (judge only) | "mend" (put back what index and timeline lost of
 --   those that are stored as declared, and tell the others), number of declarations, number of
---   removals, the ten arguments of each declaration (part declaring), name and source of each
+--   removals, the eleven arguments of each declaration (part declaring), name and source of each
 --   removal. The caller sees to it that a call has few enough of them.
 -- REPLY: {"DONE"}, for "mend" with the indices of those that differ, from 1 on |
 --   {"REFUSED", {index, "OWNED", source} | {index, "PASSED", last} …}; removals are counted on.
--- include: prelude, numbers, fence, timeline, declaring, forgetting
+-- include: prelude, numbers, fence, timeline, watched, expecting, declaring, forgetting
 local mode, count, removals = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local judged, done, refused, changes = {}, { 'DONE' }, { 'REFUSED' }, 0
 for index = 1, count do
-  local one = judge_declared(5 + (index - 1) * 10)
+  local one = judge_declared(5 + (index - 1) * 11)
   judged[index] = one
   changes = changes + (one.same and 0 or 1)
   if mode == 'mend' and not one.same then
@@ -21,7 +21,7 @@ for index = 1, count do
     refused[#refused + 1] = { text(index), one.refusal[1], one.refusal[2] }
   end
 end
-local after = 5 + count * 10
+local after = 5 + count * 11
 for index = 1, removals do
   local owner = other_owner(ARGV[after + 2 * index - 2], ARGV[after + 2 * index - 1])
   if owner then

@@ -3,10 +3,10 @@
 -- rest that no beat can read, and notes it in the quarantine (G13).
 -- ARGV: now, name, "pause", "resume" or "set_aside", reason.
 -- REPLY: {"OK"|"ABSENT", paused reason or "", next}
--- include: prelude, numbers, quarantine, timeline
+-- include: prelude, numbers, quarantine, timeline, watched, expecting
 allow_when_full()
 local name, key = ARGV[2], P .. 'sched:' .. ARGV[2]
-local stored = safely('HMGET', key, 'rev', 'next', 'due', 'paused', 'def')
+local stored = safely('HMGET', key, 'rev', 'next', 'due', 'paused', 'def', 'expect')
 if not stored[1] then
   return { 'ABSENT', '', '' }
 end
@@ -15,6 +15,7 @@ if ARGV[3] == 'resume' then
   if reason ~= '' then
     reason = ''
     call('HSET', key, 'resumed_at', text(now_ms), 'failures', '0')
+    expect_success(name, stored[6], '', stored[3], true)
     if due_ms then
       put_on_timeline('s' .. name, due_ms)
     end
@@ -27,6 +28,8 @@ else
     quarantine('schedule', name, stored[5] or '', ARGV[4])
   end
   reason = ARGV[4] == '' and 'by hand' or ARGV[4]
+  -- One that cannot be read is still expected to succeed: nobody meant it to rest.
+  if ARGV[3] == 'pause' then expect_success(name, '', reason) end
   safely('ZREM', P .. 'timeline', 's' .. name)
 end
 call('HSET', key, 'paused', reason)

@@ -1,9 +1,9 @@
 -- put_schedule: declares a schedule, or changes it; its ledger and counters stay.
 -- Guarantee: one step; the last decided instant survives (R21): a next fire time that is not later
 -- is refused and computed anew by the caller. Refused as a whole when memory is full.
--- ARGV: now, and the ten arguments of a declaration (part declaring).
+-- ARGV: now, and the eleven arguments of a declaration (part declaring).
 -- REPLY: {"CREATED"|"CHANGED"|"SAME", revision, next, due} | {"OWNED", source} | {"PASSED", last}
--- include: prelude, numbers, fence, timeline, declaring
+-- include: prelude, numbers, fence, timeline, watched, expecting, declaring
 local one, placed = judge_declared(2), {}
 if one.refusal then
   return one.refusal

@@ -298,7 +298,19 @@ def _check_schedules(seen: Snapshot) -> Iterator[_Finding]:
     for member in timeline:
         if member[:1] == b"s" and member[1:] and member[1:] not in known:
             yield "schedule", "timeline", f"schedule {_text(member[1:])} is not there"
+    yield from _check_expected(seen, known)
     yield from _check_open(seen)
+
+
+def _check_expected(seen: Snapshot, known: set[bytes]) -> Iterator[_Finding]:
+    """Deadlines and alerts belong to schedules that have to succeed within a time, one to each."""
+    expected, alerts = seen.zsets[b"expected"], seen.hashes[b"alerts"]
+    for key, names in (("expected", expected.keys()), ("alerts", alerts.keys())):
+        for name in names:
+            if name not in known or not seen.hashes[b"sched:" + name].get(b"expect"):
+                yield "expected", key, f"schedule {_text(name)} has no expect_within"
+    for name in expected.keys() & alerts.keys():
+        yield "expected", "alerts", f"schedule {_text(name)} is late, and in its time"
 
 
 def _check_open(seen: Snapshot) -> Iterator[_Finding]:

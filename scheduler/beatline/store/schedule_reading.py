@@ -135,6 +135,7 @@ _STATE: Final = frozenset(
         b"resumed_at",
         b"applied",
         b"pause_after",
+        b"expect",
         b"triggered_at",
     }
 )

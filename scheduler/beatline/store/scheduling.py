@@ -163,6 +163,7 @@ class Declaration(NamedTuple):
             b"take" if self.is_taking_over else b"",
             self.tzdata,
             b"" if schedule.pause_after_failures is None else schedule.pause_after_failures,
+            b"" if schedule.expect_within_ms is None else schedule.expect_within_ms,
         ]
 
 

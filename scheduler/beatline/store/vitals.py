@@ -14,7 +14,8 @@ from typing import Any, Final, TypeVar
 
 from redis.exceptions import ResponseError
 
-from beatline.store import reading
+from beatline.store import expecting, reading
+from beatline.store.expecting import Alert
 from beatline.store.views import LeaderView, QuarantineEntry, QueueDepth, WorkerView
 from beatline.wire.connection import HeldConnection
 
@@ -45,6 +46,8 @@ class Vitals:
         overdue: Those that are due for more than `OVERDUE_MS`.
         live: Jobs that have not ended.
         schedules: Live schedules.
+        expected: Those that have to succeed within a time and are in it.
+        alerts: Those that have not, oldest alert first.
         dead, quarantined: How many.
         aside: The newest entries of the quarantine.
         counters: What bounds have dropped.
@@ -65,6 +68,8 @@ class Vitals:
     quarantined: int
     aside: list[QuarantineEntry]
     counters: dict[str, int] = field(default_factory=dict)
+    expected: int = 0
+    alerts: list[Alert] = field(default_factory=list)
 
     @property
     def tick_age_ms(self) -> int | None:
@@ -116,6 +121,8 @@ def read_vitals(connection: HeldConnection, prefix: bytes) -> Vitals:
         quarantined=count("ZCARD", b"quarantine"),
         aside=_sound(lambda: reading.quarantine_page(connection, prefix, 0, QUARANTINE_SHOWN), []),
         counters=_sound(lambda: reading.counters(connection, prefix), {}),
+        expected=expecting.count_expected(connection, prefix),
+        alerts=expecting.read_alerts(connection, prefix),
     )
 
 

@@ -13,6 +13,26 @@ local function pause_after(name, key, failures)
   end
 end
 
+-- What has to succeed within a time (part expecting) has done so, and has to do it again unless
+-- nothing more is planned.
+local function note_success(name, key)
+  call('HSET', key, 'last_success', text(now_ms), 'failures', '0')
+  local stored = safely('HMGET', key, 'expect', 'next')
+  local within_ms = tonumber(string.match(stored[1] or '', '^%d+$') or '')
+  if not within_ms then return end
+  local expected, was_late = P .. 'expected', safely('HDEL', P .. 'alerts', name) == 1
+  if was_late then
+    safely('RPUSH', P .. 'recovered', name)
+    call('LTRIM', P .. 'recovered', -100, -1)
+  end
+  if (stored[2] or '') == '' then
+    safely('ZREM', expected, name)
+  elseif was_late or safely('ZSCORE', expected, name) then
+    local watched = string.match(safely('HGET', P .. 'watch', 'w') or '', '^%d+$') or '0'
+    safely('ZADD', expected, text(watched + within_ms), name)
+  end
+end
+
 -- Tells the schedule that one of its jobs has ended; `ended` is the ledger's tail.
 local function close_occurrence(id, job, state, ended)
   safely('SREM', P .. 'open:' .. job.schedule, id)
@@ -30,7 +50,7 @@ local function close_occurrence(id, job, state, ended)
   end
   count_up(key, 'ended:' .. state, 1)
   if state == 'SUCCESS' then
-    call('HSET', key, 'last_success', text(now_ms), 'failures', '0')
+    note_success(job.schedule, key)
   elseif FAILED[state] then
     pause_after(job.schedule, key, count_up(key, 'failures', 1))
   end

@@ -10,6 +10,8 @@ end
 -- Returns whether there was one.
 local function forget_schedule(name)
   safely('ZREM', P .. 'timeline', 's' .. name)
+  safely('ZREM', P .. 'expected', name)
+  safely('HDEL', P .. 'alerts', name)
   local gone = call('DEL', P .. 'sched:' .. name)
   call('DEL', P .. 'ledger:' .. name, P .. 'backfills:' .. name, P .. 'backfilled:' .. name)
   return safely('HDEL', P .. 'schedules', name) + gone > 0
