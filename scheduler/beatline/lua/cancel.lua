@@ -3,22 +3,10 @@
 -- ARGV: now, id, result ttl in ms, how a running job is stopped ("soft" or "hard").
 -- REPLY: {"CANCELLED"|"RUNNING"|"DONE"|"UNKNOWN", state or worker}
 -- include: prelude, record, job, counting, quarantine, marks, ledger, results, timeline, buffering
--- include: finish, place, cancelling
+-- include: finish, place, cancelling, living
 allow_when_full()
 local id, ttl_ms = ARGV[2], tonumber(ARGV[3])
-local record = safely('HGET', P .. 'jobs', id)
-if not record then
-  local result = safely('GET', P .. 'result:' .. id)
-  return result and { 'DONE', string.match(result, '^[A-Z]+') or '' } or { 'UNKNOWN', '' }
-end
-local job = read_record(record, id)
-if not job then
-  call('HDEL', P .. 'jobs', id)
-  quarantine('job', id, record, 'the record cannot be read')
-  return { 'DONE', 'DEAD' }
-end
-if safely('ZSCORE', P .. 'dead', id) then
-  return { 'DONE', 'DEAD' }
-end
+local job, answer = living_job(id)
+if not job then return answer end
 local worker = cancel_job(id, job, ttl_ms, ARGV[4])
 return { worker and 'RUNNING' or 'CANCELLED', worker or '' }

@@ -4,23 +4,11 @@
 -- REPLY: {"OK"|"RUNNING"|"DONE"|"UNKNOWN", state or worker}
 -- include: prelude, record, job, quarantine, marks
 -- defer: watched, fence, queues, handing
--- include: make_ready, timeline, tombs, place
+-- include: make_ready, timeline, tombs, place, living
 allow_when_full()
 local id, due_ms = ARGV[2], tonumber(ARGV[3])
-local record = safely('HGET', P .. 'jobs', id)
-if not record then
-  local result = safely('GET', P .. 'result:' .. id)
-  return result and { 'DONE', string.match(result, '^[A-Z]+') or '' } or { 'UNKNOWN', '' }
-end
-local job = read_record(record, id)
-if not job then
-  call('HDEL', P .. 'jobs', id)
-  quarantine('job', id, record, 'the record cannot be read')
-  return { 'DONE', 'DEAD' }
-end
-if safely('ZSCORE', P .. 'dead', id) then
-  return { 'DONE', 'DEAD' }
-end
+local job, answer = living_job(id)
+if not job then return answer end
 local worker = holder_of(id)
 if worker then
   return { 'RUNNING', worker }
