@@ -18,6 +18,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar, overload
 
 from beatline.async_posting import async_post, async_route
+from beatline.crowd import Crowd
 from beatline.embedded import embedded_url
 from beatline.errors import InvalidSetting, NotSent, WrongUse
 from beatline.jobs import Jobs
@@ -74,6 +75,7 @@ class App:
         child_start_hooks: What runs in each of a worker's children before its first job.
         jobs: Look at, cancel and move jobs.
         loops: Connections of event loops.
+        crowd: Threads that send at once.
         queues: How long the queues are.
 
     Raises:
@@ -122,6 +124,7 @@ class App:
         self.jobs = Jobs(self)
         self.queues = Queues(self)
         self.loops = LoopClients(self)
+        self.crowd = Crowd(self.settings)
         self._threads = threading.local()
         self._fit: Settings | None = None
 

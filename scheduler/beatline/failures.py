@@ -31,7 +31,7 @@ def described(ids: Sequence[bytes]) -> str:
 
 
 def uncertain(
-    ids: Sequence[bytes], where: str, error: BaseException, repeat: Callable[[], Any]
+    ids: Sequence[bytes], where: str, error: BaseException, repeat: Callable[[], Any] | None
 ) -> Uncertain:
     """
     The error for jobs that may be enqueued or not.
@@ -40,14 +40,16 @@ def uncertain(
         ids: The jobs.
         where: The server's URL, as it may be shown.
         error: What has become of the last attempt.
-        repeat: Sends the same call again.
+        repeat: Sends the same call again; None where that cannot be done.
     """
     return Uncertain(
         f"{described(ids)} may be enqueued or not: no certain answer from Redis at"
         f" {where}: {error}",
         task_ids=[id_text(raw) for raw in ids],
         repeat=repeat,
-        remedy="call repeat() of this error: it makes at most one job",
+        remedy="call repeat() of this error: it makes at most one job"
+        if repeat
+        else "look the job up by its id: app.jobs.get(id)",
     )
 
 
@@ -66,3 +68,10 @@ def certain(where: str, error: BaseException) -> RedisUnavailable:
         f"no reply from Redis at {where}: {error}",
         remedy="see whether the server is up and reachable",
     )
+
+
+def twin_of(error: RedisUnavailable) -> RedisUnavailable:
+    """The same error once more, for another thread: each raises its own."""
+    twin = type(error).__new__(type(error), *error.args)
+    twin.__dict__.update(error.__dict__)
+    return twin

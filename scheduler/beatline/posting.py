@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from beatline.crowd import Crowd
 from beatline.errors import NotSent, Uncertain, WrongUse
 from beatline.ids import id_text, new_id, partition_of
 from beatline.result import AsyncResult
@@ -64,7 +65,10 @@ def post(
     result: AsyncResult[Any] = AsyncResult.of(app, raw_id, route.ignores_result)
     try:
         if route.is_plain:
-            sender.enqueue_ready(partition, raw_id, record)
+            crowd = app.crowd
+            if crowd.settings is not sender.settings or crowd.pid != sender.pid or crowd.is_over:
+                crowd = app.crowd = Crowd(sender.settings)
+            crowd.enqueue(sender, partition, raw_id, record)
             return result
         refused = sender.enqueue(
             partition,

@@ -27,11 +27,9 @@ from beatline.durability import check_durability, wait_for_copies
 from beatline.errors import (
     NotSent,
     RedisUnavailable,
-    ServerRefused,
-    Uncertain,
     WrongUse,
 )
-from beatline.ids import id_text
+from beatline.failures import certain, code_of, described, may_have_run, uncertain
 from beatline.keys import prefix
 from beatline.line import Line
 from beatline.packing import ReadyJobCall
@@ -39,7 +37,7 @@ from beatline.routing import NOW, Durability
 from beatline.settings import Settings
 from beatline.store.enqueuing import pack_enqueue, read_enqueued
 from beatline.wire.connection import LOST, Endpoint, HeldConnection
-from beatline.wire.refusals import PASSING, REMEDIES, refusal_code
+from beatline.wire.refusals import PASSING
 from beatline.wire.scripts import Script, script
 
 T = TypeVar("T")
@@ -150,6 +148,12 @@ class Sender:
         packed = pack_enqueue(self.prefixes[partition], self._name, self._next(), jobs, check)
         return self._send(packed, jobs, durability)
 
+    def numbered(self, partition: int, jobs: Sequence[Posting]) -> Call:
+        """A call for new jobs of one partition; whoever carries it out, its effect is one."""
+        packed = pack_enqueue(self.prefixes[partition], self._name, self._next(), jobs, False)
+        now = monotonic()
+        return Call(packed, tuple(job[0] for job in jobs), None, now, now)
+
     def enqueue_ready(self, partition: int, raw_id: bytes, record: bytes) -> None:
         """As `enqueue`, for one new job that is ready at once."""
         number = self._next()
@@ -165,7 +169,7 @@ class Sender:
     def _next(self) -> int:
         """The number of the next call."""
         if self._is_open:
-            self._begin_anew()
+            self.begin_anew()
         self._number = number = self._number + 1
         return number
 
@@ -232,7 +236,7 @@ class Sender:
         try:
             self._connection.connect()
         except NotSent as error:
-            code = _code_of(error)
+            code = code_of(error)
             if code not in PASSING:
                 self._give_up(error, code, None, lost=False)
 
@@ -283,8 +287,8 @@ class Sender:
                     # ours come out of a signal's handler, between any two lines.)
                     self._is_open = False
                     raise
-            code = _code_of(failure)
-            lost = lost or _may_have_run(failure, code)
+            code = code_of(failure)
+            lost = lost or may_have_run(failure, code)
             _log.info("sender.repeats redis=%s error=%s", self.endpoint.safe_url, failure)
             self._connection.close()
             self._is_open = False
@@ -304,7 +308,7 @@ class Sender:
             self._restore_waits()
         return answer
 
-    def _begin_anew(self) -> None:
+    def begin_anew(self) -> None:
         """
         Send under another name from here on, because the last call is not known to have ended.
 
@@ -341,26 +345,13 @@ class Sender:
         self._restore_waits()
         where = self.endpoint.safe_url
         if lost and call is not None:
-            self._begin_anew()
-            raise Uncertain(
-                f"{_described(call.ids)} may be enqueued or not: no certain answer from Redis at"
-                f" {where}: {error}",
-                task_ids=[id_text(raw) for raw in call.ids],
-                repeat=lambda: self._of_this_thread().repeat(call),
-                remedy="call repeat() of this error: it makes at most one job",
+            self.begin_anew()
+            raise uncertain(
+                call.ids, where, error, lambda: self._of_this_thread().repeat(call)
             ) from error
-        if code:
-            raise ServerRefused(
-                f"Redis at {where} refused: {error}",
-                code=code,
-                remedy=REMEDIES.get(code, "see the server's log"),
-            ) from error
-        if isinstance(error, NotSent):
+        if code is None and isinstance(error, NotSent):
             raise error
-        raise NotSent(
-            f"no reply from Redis at {where}: {error}",
-            remedy="see whether the server is up and reachable",
-        ) from error
+        raise certain(where, error) from error
 
     def repeat(self, call: Call) -> Refused:
         """
@@ -371,26 +362,7 @@ class Sender:
         """
         if monotonic() - call.made > _REPEATABLE_S:
             raise RedisUnavailable(
-                f"{_described(call.ids)}: too late to repeat the call",
+                f"{described(call.ids)}: too late to repeat the call",
                 remedy="look the job up by its id: app.jobs.get(id)",
             )
         return self.carry_out(replace(call, begun=monotonic()))
-
-
-def _code_of(error: BaseException) -> str | None:
-    """The word of the server's refusal; it may lie behind a connection that was not made."""
-    if isinstance(error, NotSent):
-        return refusal_code(error.__cause__) if error.__cause__ is not None else None
-    return refusal_code(error)
-
-
-def _may_have_run(error: BaseException, code: str | None) -> bool:
-    """Whether a request that failed so may have taken effect all the same."""
-    if code is None:
-        return not isinstance(error, NotSent)
-    # A script that fails half-way is a bug of ours or of the server's: nobody knows what it did.
-    return code == "ERR" and "script" in str(error)
-
-
-def _described(ids: Sequence[bytes]) -> str:
-    return f"job {id_text(ids[0])}" if len(ids) == 1 else f"{len(ids)} jobs"
