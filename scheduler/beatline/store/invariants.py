@@ -95,14 +95,19 @@ def _lasting(client: redis.Redis, prefixes: Sequence[bytes]) -> list[Violation]:
 
 
 def _find(client: redis.Redis, prefixes: Sequence[bytes]) -> set[Violation]:
-    found: set[Violation] = set()
-    for start in prefixes:
-        snapshot = read_snapshot(client, start)
-        for look in _CHECKS:
-            for rule, key, what in look(snapshot):
-                whole = _text(start + (key.encode() if isinstance(key, str) else key))
-                found.add(Violation(rule, whole, what))
-    return found
+    return {
+        violation
+        for start in prefixes
+        for violation in violations_in(read_snapshot(client, start), start)
+    }
+
+
+def violations_in(seen: Snapshot, key_prefix: bytes = b"") -> Iterator[Violation]:
+    """What is wrong with one reading of one partition, which nothing has moved meanwhile."""
+    for look in _CHECKS:
+        for rule, key, what in look(seen):
+            whole = _text(key_prefix + (key.encode() if isinstance(key, str) else key))
+            yield Violation(rule, whole, what)
 
 
 #: (rule, key without the prefix, what is wrong)
