@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import redis
 
 from benchmarks import machine, ours
+from benchmarks.client_calls import async_client_cpu, client_cpu, threads
 from benchmarks.figures import Figure, Goal
 from benchmarks.keeping import keep
 from benchmarks.lateness import await_stamps, due_in, schedule_spread, warm_up
@@ -227,6 +228,9 @@ FIGURES: dict[str, Callable[[Bench], Figure | list[Figure]]] = {
     "drain_stored": lambda bench: drain(bench, stored=True),
     "delay": enqueue_one_by_one,
     "apply_many": enqueue_many,
+    "client_cpu": client_cpu,
+    "async_client_cpu": async_client_cpu,
+    "threads": threads,
     "burst": burst,
     "eta": eta_lateness,
     "memory": memory,
