@@ -9,7 +9,6 @@ model, is there for every job of that process, and costs the client nothing.
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 import os
@@ -63,6 +62,8 @@ class Task(Telling, Sending[P, R]):
     """
 
     max_retries: int | None
+    #: Whether the body is a coroutine function.
+    is_async: bool
 
     _function: Callable[..., R]
     _is_bound: bool
@@ -89,18 +90,14 @@ class Task(Telling, Sending[P, R]):
         """A plain call: runs the body here and now, as if it were not a task."""
         return self.for_child().run(*args, **kwargs)
 
-    def call_body(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> R:
+    def begin_body(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """
-        Run the body of a job; for whoever executes jobs.
+        What a job's body returns, for whoever executes jobs.
 
-        A coroutine function is run to its end in an event loop of its own.
+        Of a coroutine function that is the coroutine: the caller runs it to its end.
         """
         task: Any = self.for_child()
-        value = task(*args, **kwargs) if self._has_call else task.run(*args, **kwargs)
-        if inspect.iscoroutine(value):
-            value = asyncio.run(value)
-        returned: R = value
-        return returned
+        return task(*args, **kwargs) if self._has_call else task.run(*args, **kwargs)
 
     def for_child(self) -> Self:
         """This task, ready to run here: a subclass's ``__init__`` has run in this process."""
@@ -264,6 +261,7 @@ def make_task(
     task._births, task._route = {}, (None, None)
     is_plain = kind.run is Task.run
     body = function if is_plain else kind.run
+    task.is_async = inspect.iscoroutinefunction(kind.__call__ if task._has_call else body)
     task._check = ArgumentCheck(name, body, skips_first=is_bound or not is_plain)
     for attribute in ("__name__", "__qualname__", "__module__", "__doc__"):
         if hasattr(function, attribute):

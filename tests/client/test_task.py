@@ -128,15 +128,18 @@ class TestCalling:
 
         assert (True, "", True) == look()
 
-    def test_call_body_when_function_is_a_coroutine_then_runs_to_its_end(self, app: App) -> None:
+    def test_begin_body_when_function_is_a_coroutine_then_gives_the_coroutine(
+        self, app: App
+    ) -> None:
         @app.task
         async def later(value: int) -> int:
             await asyncio.sleep(0)
             return value + 1
 
-        returned: Any = later.call_body([1], {})
+        returned: Any = asyncio.run(later.begin_body([1], {}))
 
         assert 2 == returned
+        assert later.is_async
 
 
 class TestSubclasses:
@@ -153,7 +156,7 @@ class TestSubclasses:
         def count(self: Counting) -> int:
             return self.calls
 
-        calls = [count(), count.call_body([], {}), count()]
+        calls = [count(), count.begin_body([], {}), count()]
 
         assert ([1, 2, 3], 1) == (calls, Counting.made)
 
@@ -202,7 +205,7 @@ class TestSubclasses:
         def add_one(value: int) -> int:
             return value + 1
 
-        assert 6 == add_one.call_body([2], {})
+        assert 6 == add_one.begin_body([2], {})
         with pytest.raises(TypeError):
             add_one.delay(1, 2)  # type: ignore[call-arg]  # that is the test
 

@@ -134,7 +134,7 @@ class SupervisorRules(DeliveryRules):
                 place.prefix,
                 hand.worker,
                 hand.name,
-                charged_fence=charged,
+                charged_fences=() if charged is None else (charged,),
                 forensics="{}",
                 max_deliveries=MAX_DELIVERIES,
                 result_ttl_ms=TTL_MS,

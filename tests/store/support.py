@@ -208,6 +208,7 @@ class Taker:
         holding: int = 0,
         tell_all: bool = False,
         go_idle: bool = True,
+        idle_with_jobs: bool = False,
         number: int | None = None,
     ) -> Taken:
         """Settle and take; the next call number unless one is given."""
@@ -223,6 +224,7 @@ class Taker:
             holding=holding,
             tell_all=tell_all,
             go_idle=go_idle,
+            idle_with_jobs=idle_with_jobs,
         )
         self.number = number
         return taken

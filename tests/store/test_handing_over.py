@@ -43,6 +43,37 @@ def test_enqueue_when_a_consumer_is_idle_then_the_job_is_in_its_hands(partition:
     }
 
 
+def test_enqueue_when_a_consumer_with_jobs_is_idle_then_it_gets_another(
+    partition: Partition,
+) -> None:
+    partition.enqueue(A)
+    taker = partition.taker()
+    taker.settle(limit=1)
+
+    plain = taker.settle(holding=1)
+    wide = taker.settle(holding=1, idle_with_jobs=True)
+    partition.enqueue(B)
+
+    assert (False, True) == (plain.is_idle, wide.is_idle)
+    assert partition.offered().id == B
+    assert partition.dump()["held:w"].keys() == {A, B}
+
+
+def test_settle_when_an_idle_consumer_with_jobs_ends_one_then_it_is_idle_again(
+    partition: Partition,
+) -> None:
+    partition.enqueue(A, B)
+    taker = partition.taker()
+    first, second = taker.settle(limit=2).deliveries
+    taker.settle(holding=2, idle_with_jobs=True)
+
+    answer = taker.settle(acks=[(A, first.fence)], holding=1, idle_with_jobs=True)
+
+    assert ([], True) == (answer.deliveries, answer.is_idle)
+    assert partition.dump()["held:w"] == {B: b"c:%d" % second.fence}
+    assert partition.dump()["idle:q"] == {b"w|c|1|q"}
+
+
 def test_offer_when_read_then_it_is_the_delivery(partition: Partition) -> None:
     partition.client.hset(partition.key("attempts"), A, 2)
     partition.taker().settle()

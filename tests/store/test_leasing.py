@@ -26,7 +26,7 @@ def let_go(
         partition.prefix,
         "w",
         consumer,
-        charged_fence=charged,
+        charged_fences=() if charged is None else (charged,),
         forensics='{"cause": "SIGKILL"}',
         max_deliveries=how.pop("max_deliveries", 3),
         result_ttl_ms=TTL_MS,
@@ -245,6 +245,27 @@ def test_release_when_a_job_ran_then_it_alone_is_charged(partition: Partition) -
     state = partition.dump()
     assert state["deliveries"] == {A: b"1"}
     assert state["ready:q:4"] == [A, B]
+
+
+def test_release_when_several_ran_then_each_of_them_is_charged(partition: Partition) -> None:
+    partition.register("w", "c")
+    partition.enqueue(A, B, C)
+    first, _, third = partition.taker().settle().deliveries
+
+    release(
+        partition.connection,
+        partition.prefix,
+        "w",
+        "c",
+        charged_fences=(first.fence, third.fence),
+        forensics="{}",
+        max_deliveries=3,
+        result_ttl_ms=TTL_MS,
+    )
+
+    state = partition.dump()
+    assert state["deliveries"] == {A: b"1", C: b"1"}
+    assert state["ready:q:4"] == [A, B, C]
 
 
 def test_release_when_charged_to_the_limit_then_the_job_is_buried(partition: Partition) -> None:

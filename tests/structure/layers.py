@@ -86,6 +86,7 @@ OPTIONAL = (
 #: Modules that may import inside functions although they are no command line.
 LATE_IMPORTS = {
     "beatline": "its names are loaded when first asked for: `sched --version` without redis",
+    "beatline_worker.gevent_zygote": "everything else is imported after gevent has patched it",
     "beatline.health": "an HTTP server is 0.6 MB in each supervisor, most of which serve none",
     "beatline.app": "`app.schedules` brings the triggers, 0.1 s that workers have no use for",
 }

@@ -16,6 +16,11 @@ from tests.servers import RedisProcess
 ROOT = Path(__file__).parent.parent.parent
 JOBS_APP = "tests/worker/jobs_app.py:app"
 
+#: What holds on every pool: the test's workers have two lanes, or two children.
+on_each_pool = pytest.mark.parametrize(
+    "pool", ["prefork", "threads", "asyncio", "gevent"], indirect=True
+)
+
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Journal:
@@ -38,10 +43,18 @@ def sched(
 
 
 @pytest.fixture
-def worker(sched: Callable[..., Command]) -> Callable[..., Command]:
+def pool(request: pytest.FixtureRequest) -> str:
+    """The pool of the test's workers; tests that hold for all are given each in turn."""
+    return str(getattr(request, "param", "prefork"))
+
+
+@pytest.fixture
+def worker(sched: Callable[..., Command], pool: str) -> Callable[..., Command]:
     """Starts a worker on the test's app and waits until it is ready."""
 
     def start(*options: str, **how: object) -> Command:
+        if "-P" not in options:
+            options = ("-P", pool, *options)
         command = sched("worker", "-A", JOBS_APP, *options, **how)
         command.wait_for_line("worker.ready")
         return command

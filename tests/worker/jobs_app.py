@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import os
 import re
@@ -15,6 +16,13 @@ from beatline.task import Task
 from tests.processes import write_journal
 
 app = App("tests")
+
+
+def pause(seconds: float) -> None:
+    """Sleep; a thread is interrupted between two calls only."""
+    ends = time.monotonic() + seconds
+    while (left := ends - time.monotonic()) > 0:
+        time.sleep(min(left, 0.02))
 
 
 @app.task(name="noop", ignore_result=True)
@@ -46,7 +54,7 @@ def echo(value: object) -> object:
 @app.task(name="nap", ignore_result=True)
 def nap(key: str, seconds: float) -> None:
     write_journal("start", key)
-    time.sleep(seconds)
+    pause(seconds)
     write_journal("end", key)
 
 
@@ -92,7 +100,7 @@ def die(key: str, how: str) -> None:
 @app.task(name="soft", soft_time_limit=0.2)
 def soft(key: str) -> str:
     try:
-        time.sleep(30)
+        pause(30)
     except SoftTimeLimitExceeded:
         write_journal("soft", key)
         return "cleaned up"
@@ -167,3 +175,55 @@ def steps(self: Task, key: str, count: int) -> list[object]:
 def tell(self: Task, current: int, total: int) -> None:
     self.progress(current, total, "half way")
     time.sleep(60)
+
+
+@app.task(name="anap", ignore_result=True)
+async def anap(key: str, seconds: float) -> None:
+    write_journal("start", key)
+    await asyncio.sleep(seconds)
+    write_journal("end", key)
+
+
+@app.task(name="aadd")
+async def aadd(a: int, b: int) -> int:
+    await asyncio.sleep(0.01)
+    return a + b
+
+
+@app.task(name="asoft", soft_time_limit=0.2)
+async def asoft(key: str) -> str:
+    try:
+        await asyncio.sleep(30)
+    except SoftTimeLimitExceeded:
+        await asyncio.sleep(0.01)
+        write_journal("soft", key)
+        return "cleaned up"
+    return "never"
+
+
+@app.task(name="ahard", time_limit=0.3)
+async def ahard(key: str) -> None:
+    write_journal("start", key)
+    await asyncio.sleep(30)
+
+
+@app.task(name="awho", bind=True)
+async def awho(self: Task, seconds: float) -> list[str]:
+    """Who the body is told to be, before and after others ran."""
+    told = [self.request.id]
+    for _ in range(3):
+        await asyncio.sleep(seconds)
+        job = current_job()
+        told += [self.request.id, job.id if job else ""]
+    return told
+
+
+@app.task(name="who", bind=True)
+def who(self: Task, seconds: float) -> list[str]:
+    """The same in a thread."""
+    told = [self.request.id]
+    for _ in range(3):
+        time.sleep(seconds)
+        job = current_job()
+        told += [self.request.id, job.id if job else ""]
+    return told

@@ -50,7 +50,7 @@ def test_give_back_when_a_take_crosses_it_then_what_was_taken_stays(
     books: Books, child: ChildState, app: App, redis_url: str
 ) -> None:
     first, second, third = hold_three(app, redis_url)
-    child.row.current = first.fence
+    child.row.lane(0).begin(first.fence, 1, first.id)
     # The third is on its way to the child: its row does not tell of it yet.
     child.row.known = second.fence
 

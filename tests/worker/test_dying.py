@@ -14,10 +14,12 @@ from beatline import App
 from beatline.errors import JobDead
 from tests.processes import Command, Journal, descendants
 from tests.servers import eventually
+from tests.worker.conftest import on_each_pool
 
 Start = Callable[..., Command]
 
 
+@on_each_pool
 def test_child_when_killed_then_its_job_runs_again_within_two_seconds(
     worker: Start, app: App, journal: Journal
 ) -> None:
@@ -34,6 +36,7 @@ def test_child_when_killed_then_its_job_runs_again_within_two_seconds(
     assert len(journal.wait_for("end")) == 1
 
 
+@on_each_pool
 def test_child_when_killed_then_finished_jobs_of_its_batch_do_not_run_again(
     worker: Start, app: App, journal: Journal
 ) -> None:
@@ -60,6 +63,7 @@ def test_child_when_killed_then_finished_jobs_of_its_batch_do_not_run_again(
     assert command.process.poll() is None
 
 
+@on_each_pool
 @pytest.mark.parametrize(("how", "cause"), [("exit", "exit code 3"), ("segv", "SIGSEGV")])
 def test_poison_when_it_kills_its_process_three_times_then_it_is_a_dead_letter(
     worker: Start, app: App, journal: Journal, how: str, cause: str
@@ -107,6 +111,7 @@ def test_supervisor_when_killed_then_no_child_survives_it(worker: Start, app: Ap
     eventually(lambda: not any(_lives(pid) for pid in family))
 
 
+@on_each_pool
 def test_worker_when_the_whole_tree_is_killed_then_another_runs_its_job_after_the_lease(
     worker: Start, sched: Start, app: App, journal: Journal
 ) -> None:
@@ -152,7 +157,14 @@ def test_zygote_when_killed_while_it_loads_then_the_worker_goes_on(
     assert app.send_task("add", (3, 4)).get(timeout=15) == 7
 
 
-@pytest.mark.parametrize("how", ["nap", "sum", "re"])
+@pytest.mark.parametrize(
+    ("pool", "how"),
+    [
+        *(("prefork", how) for how in ("nap", "sum", "re")),
+        *((pool, "sum") for pool in ("threads", "asyncio", "gevent")),
+    ],
+    indirect=["pool"],
+)
 def test_job_when_longer_than_many_leases_then_it_runs_once(
     worker: Start, sched: Start, app: App, journal: Journal, how: str
 ) -> None:

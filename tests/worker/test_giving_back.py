@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 from beatline import App
 from tests.processes import Command, Journal
+from tests.worker.conftest import on_each_pool
 
 Start = Callable[..., Command]
 
 
+@on_each_pool
 def test_jobs_when_given_back_during_a_long_one_then_each_runs_once(
     worker: Start, app: App, journal: Journal
 ) -> None:

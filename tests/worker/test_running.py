@@ -12,10 +12,12 @@ from beatline import App
 from beatline.errors import JobDead, JobExpired, TimeLimitExceeded
 from tests.processes import Command, Journal
 from tests.servers import eventually
+from tests.worker.conftest import on_each_pool
 
 Start = Callable[..., Command]
 
 
+@on_each_pool
 def test_worker_when_jobs_are_queued_then_runs_them_and_keeps_results(
     worker: Start, app: App
 ) -> None:
@@ -48,6 +50,7 @@ def test_worker_when_a_task_raises_then_the_caller_gets_the_exception(
     assert "no such thing" in (sent.traceback or "")
 
 
+@on_each_pool
 def test_worker_when_a_task_asks_for_retries_then_it_runs_until_it_succeeds(
     worker: Start, sched: Start, app: App, journal: Journal
 ) -> None:
@@ -73,6 +76,7 @@ def test_worker_when_retries_run_out_then_the_exception_is_the_result(
     assert journal.count("attempt") == 3
 
 
+@on_each_pool
 def test_worker_when_the_soft_limit_passes_then_the_body_may_clean_up(
     worker: Start, app: App, journal: Journal
 ) -> None:
@@ -84,6 +88,7 @@ def test_worker_when_the_soft_limit_passes_then_the_body_may_clean_up(
     assert journal.count("soft") == 1
 
 
+@on_each_pool
 def test_worker_when_the_hard_limit_passes_then_kills_the_run_and_records_failure(
     worker: Start, app: App, journal: Journal
 ) -> None:
@@ -97,6 +102,7 @@ def test_worker_when_the_hard_limit_passes_then_kills_the_run_and_records_failur
     assert app.send_task("add", (1, 1)).get(timeout=10) == 2
 
 
+@on_each_pool
 def test_worker_when_a_job_expired_before_its_start_then_does_not_run_it(
     worker: Start, app: App, journal: Journal
 ) -> None:
@@ -123,6 +129,7 @@ def test_worker_when_a_class_has_state_then_it_is_made_once_per_child(
     assert journal.count("model") == 1
 
 
+@on_each_pool
 def test_worker_when_max_tasks_per_child_is_reached_then_replaces_the_child(
     worker: Start, app: App
 ) -> None:
@@ -133,6 +140,7 @@ def test_worker_when_max_tasks_per_child_is_reached_then_replaces_the_child(
     assert len(set(pids)) == 3
 
 
+@on_each_pool
 def test_worker_when_a_child_grows_too_large_then_replaces_it(worker: Start, app: App) -> None:
     worker("-c", "1", "--max-memory-per-child", "150MB")
 

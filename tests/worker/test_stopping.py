@@ -11,10 +11,12 @@ import pytest
 from beatline import App
 from tests.processes import Command, Journal, commands
 from tests.servers import RedisProcess, eventually
+from tests.worker.conftest import on_each_pool
 
 Start = Callable[..., Command]
 
 
+@on_each_pool
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stop_when_warm_then_the_running_job_finishes_and_the_rest_waits(
     worker: Start, app: App, journal: Journal, number: int
@@ -32,6 +34,7 @@ def test_stop_when_warm_then_the_running_job_finishes_and_the_rest_waits(
     assert app.queues.depth() == 1
 
 
+@on_each_pool
 def test_stop_when_the_grace_period_ends_then_the_job_goes_back_uncounted(
     worker: Start, app: App, journal: Journal
 ) -> None:
@@ -76,6 +79,7 @@ def test_stop_when_idle_then_ends_at_once_and_leaves_no_key(
     ]
 
 
+@on_each_pool
 def test_stops_when_workers_roll_under_load_then_every_job_runs_once(
     worker: Start, app: App, journal: Journal
 ) -> None:

@@ -6,11 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beatline.store.delivering import Settlement
+from beatline_worker.lanes import FLAG_ISOLATED, INTERRUPT_CANCELLED, Running
 from beatline_worker.table import NO_LIMIT, Row, Table
 
 
 def _row() -> Row:
-    row = Table(2).row(1)
+    row = Table(2, lanes=3).row(1)
     row.reset()
     return row
 
@@ -18,19 +19,47 @@ def _row() -> Row:
 def test_row_when_reset_then_nothing_is_held_back_and_nothing_runs() -> None:
     row = _row()
 
-    assert (row.current, row.limit, row.stop, row.outbox()) == (0, NO_LIMIT, 0, [])
+    assert (row.running(), row.limit, row.stop, row.outbox()) == ([], NO_LIMIT, 0, [])
 
 
 def test_row_when_a_job_begins_then_tells_id_fence_and_task() -> None:
     row = _row()
-    row.known = 7
+    lane = row.lane(1)
 
-    row.begin(5, 100, b"\x00id\xff")
-    row.describe(200, "tasks.büro", 10, 20)
+    lane.begin(5, 100, b"\x00id\xff")
+    lane.describe(200, "tasks.büro", 10, 20, FLAG_ISOLATED)
 
-    told = (row.current, row.started_ns, row.known, row.soft_ms, row.hard_ms)
-    assert told == (5, 200, 7, 10, 20)
-    assert (row.job_id, row.task) == (b"\x00id\xff", "tasks.büro")
+    assert row.running() == [Running(1, 5, 5, 200, 10, 20, FLAG_ISOLATED)]
+    assert (lane.job_id, lane.task) == (b"\x00id\xff", "tasks.büro")
+
+
+def test_row_when_a_lane_is_cleared_then_its_last_fence_is_still_known() -> None:
+    row = _row()
+    for index, fence in enumerate((7, 9, 8)):
+        row.lane(index).begin(fence, 100, b"id")
+
+    row.lane(1).clear()
+
+    assert [7, 8] == [one.fence for one in row.running()]
+    assert 9 == row.last_begun
+
+
+def test_row_when_reset_then_no_lane_tells_of_the_child_before() -> None:
+    row = _row()
+    row.lane(2).begin(7, 100, b"id")
+
+    row.reset()
+
+    assert (row.look(), row.last_begun) == ([], 0)
+    assert row.lane(2).fence == 0
+
+
+def test_lane_when_asked_to_be_interrupted_then_tells_it_once() -> None:
+    lane = _row().lane(0)
+
+    lane.ask(5, INTERRUPT_CANCELLED)
+
+    assert [lane.asked(), lane.asked()] == [(5, INTERRUPT_CANCELLED), (0, INTERRUPT_CANCELLED)]
 
 
 def test_row_when_another_process_writes_then_its_parent_reads() -> None:
@@ -80,6 +109,18 @@ def test_outbox_when_an_entry_does_not_fit_then_refuses_it_and_keeps_the_rest() 
     assert not row.put_in_outbox(Settlement(b"b", 2, "end", body=bytes(70_000)))
 
     assert row.outbox() == [small]
+
+
+def test_outboxes_when_one_is_emptied_then_the_other_one_keeps_what_it_has() -> None:
+    row = _row()
+    first, second = Settlement(b"a", 1, "ack"), Settlement(b"b", 2, "ack")
+    row.put_in_outbox(first)
+    row.put_in_outbox(second, second=True)
+
+    both = row.outbox()
+    row.outbox_length = 0
+
+    assert ([first, second], [second]) == (both, row.outbox())
 
 
 def test_cancelled_fences_when_noted_then_the_last_ones_are_told() -> None:

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from beatline import App
 from tests.processes import Command, Journal
 from tests.servers import eventually
+from tests.worker.conftest import on_each_pool
 
 Start = Callable[..., Command]
 
 
+@on_each_pool
 def test_checkpoint_when_the_child_is_killed_then_the_next_delivery_goes_on_from_it(
     worker: Start, app: App, journal: Journal
 ) -> None:
@@ -51,6 +53,7 @@ def test_progress_when_told_then_the_result_and_the_command_show_it(
     assert sent.progress is None
 
 
+@on_each_pool
 def test_cancel_when_soft_then_the_body_hears_it_within_a_heartbeat(
     worker: Start, app: App, journal: Journal
 ) -> None:

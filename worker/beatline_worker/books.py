@@ -117,7 +117,7 @@ class Books:
                     key_prefix,
                     self.worker,
                     estate.consumer,
-                    charged_fence=estate.charged_fence,
+                    charged_fences=estate.charged_fences,
                     forensics=estate.forensics,
                     max_deliveries=self.settings.max_deliveries,
                     result_ttl_ms=self.settings.result_ttl_ms,
@@ -125,24 +125,25 @@ class Books:
                     settlements=[one for one in mine if one.outcome != "ack"],
                 )
             _log.info(
-                "child.released consumer=%s jobs=%d settled=%d charged=%s",
+                "child.released consumer=%s jobs=%d settled=%d charged=%d job=%s",
                 estate.consumer,
                 returned,
                 len(estate.settlements),
-                estate.ran if estate.charged_fence else "",
+                len(estate.charged_fences),
+                estate.ran if estate.charged_fences else "",
             )
 
         self._chores.do("release", chore)
 
     def give_back(self, child: ChildState) -> None:
-        """Return what a living child holds beyond the job that it runs (R5)."""
+        """Return what a living child holds beyond the last job that it began (R5)."""
         child.gives_back = True
         row = child.row
-        row.limit = max(row.current, 1)
+        row.limit = max(row.last_begun, 1)
 
         def chore(connection: HeldConnection) -> None:
             time.sleep(_LIMIT_SEEN_S)
-            beyond = max(row.limit, row.current)
+            beyond = max(row.limit, row.last_begun)
             # What reaches the child from here on it leaves alone, and asks for again. It must not
             # go back: this call, or a lost one before it, may arrive after that.
             known = row.known
@@ -190,7 +191,7 @@ def describe(options: WorkerOptions, settings: WorkerSettings, queues: str) -> d
         "name": options.name,
         "queues": queues,
         "pool": options.pool,
-        "concurrency": str(options.children),
+        "concurrency": str(options.most_children * options.lanes),
         "lease_ms": str(settings.lease_ms),
         "max_deliveries": str(settings.max_deliveries),
         "started_ms": str(int(time.time() * 1000)),

@@ -37,7 +37,7 @@ def health_of(
             "worker": worker,
             "children": len(children),
             "children_ready": ready,
-            "running": sum(1 for child in children if child.row.current),
+            "running": sum(len(child.row.running()) for child in children),
             "finished": sum(child.row.finished for child in children),
         },
     )

@@ -1,5 +1,5 @@
 """
-A child: takes, runs and settles, one job after the other.
+A child of one lane: takes, runs and settles, one job after the other.
 
 A child is forked from the zygote after the app was loaded. It dies with its parent, leads its
 own process group so that a job's subprocesses go with it, and ignores the terminal's signals:
@@ -20,15 +20,15 @@ from types import FrameType
 from typing import Any, Final
 
 from beatline.app import App
-from beatline.errors import JobCancelled
 from beatline.store.delivering import Consumer, Delivery, Settlement
 from beatline_worker.batching import BatchSize
 from beatline_worker.consumer import ConsumerLoop, Desynchronised
 from beatline_worker.courier import Courier
-from beatline_worker.executor import Executor, Run, soft_limit_error
+from beatline_worker.executor import Executor, Run
+from beatline_worker.interruptions import interruption
 from beatline_worker.lease_keeper import awake_or_not_ns
 from beatline_worker.options import EXIT_DESYNCHRONISED, ChildOptions
-from beatline_worker.table import INTERRUPT_SOFT_LIMIT, NO_LIMIT, Row
+from beatline_worker.table import NO_LIMIT, Row
 
 _log = logging.getLogger("beatline.worker.child")
 
@@ -53,6 +53,7 @@ class Child:
 
     def __init__(self, app: App, row: Row, options: ChildOptions) -> None:
         self._row = row
+        self._lane = row.lane(0)
         self._options = options
         self._wakeup_fd = _open_wakeup()
         endpoint = app.endpoint()
@@ -157,10 +158,10 @@ class Child:
         row = self._row
         begun = time.monotonic()
         for index, delivery in enumerate(deliveries):
-            row.begin(delivery.fence, time.monotonic_ns(), delivery.id)
+            self._lane.begin(delivery.fence, time.monotonic_ns(), delivery.id)
             # The order matters: first say what runs, then look how far we may go (R5).
             if delivery.fence > row.limit or row.stop or self._is_out_of_date():
-                row.current = 0
+                self._lane.clear()
                 return True
             self._note_finished(self._run_one(delivery))
             more = index + 1 < len(deliveries)
@@ -187,7 +188,7 @@ class Child:
         row = self._row
         # First the outbox: a child that is killed in between has its job settled, not run again.
         fits = row.put_in_outbox(settlement)
-        row.current = 0
+        self._lane.clear()
         row.finished += 1
         self._finished.append(settlement)
         if not fits:
@@ -203,8 +204,7 @@ class Child:
         if row.cancels and delivery.fence in row.cancelled_fences():
             return self._executor.cancelled(run, now_ms)
         started = time.monotonic_ns()
-        row.describe(started, run.job.task, run.soft_ms, run.hard_ms)
-        row.isolated = int(run.task.options.isolation == "kill")
+        self._lane.describe(started, run.job.task, run.soft_ms, run.hard_ms, run.flags)
         self._in_body = run
         settlement = self._executor.run(run, now_ms)
         self._in_body = None
@@ -213,13 +213,13 @@ class Child:
 
     def _interrupt(self, _signal: int, _frame: FrameType | None) -> None:
         """SIGUSR1: raise inside the body that the supervisor meant, or only end a wait."""
-        run, row = self._in_body, self._row
-        if run is None or row.interrupt != run.delivery.fence:
+        run = self._in_body
+        fence, kind = self._lane.asked()
+        if run is None or fence != run.delivery.fence:
             return
-        row.interrupt = 0
-        if row.interrupt_kind == INTERRUPT_SOFT_LIMIT:
-            raise soft_limit_error(run)
-        raise JobCancelled(f"job {run.job.text} was cancelled")
+        reason = interruption(kind, run)
+        if not self._executor.keeper.interrupt(reason):
+            raise reason
 
     def _is_done(self) -> bool:
         most = self._options.max_tasks_per_child

@@ -35,11 +35,12 @@ from beatline.store.delivering import (
     settle,
     wake_key,
 )
-from beatline.wire.connection import LOST, Endpoint, pack
+from beatline.wire.connection import LOST, Endpoint, HeldConnection, pack
 from beatline.wire.refusals import refusal_code
 from beatline_worker.lease_keeper import awake_or_not_ns
 
-_log = logging.getLogger("beatline.worker.consumer")
+#: Also that of the consumer with several lanes.
+log = logging.getLogger("beatline.worker.consumer")
 
 #: How long an idle consumer waits on the server for a job, ms, before it asks what it holds.
 IDLE_WAIT_MS: Final = 4_000
@@ -79,6 +80,9 @@ class ConsumerLoop:
         lease_ms: Length of the worker's lease.
     """
 
+    #: The kind of the connection.
+    line: type[HeldConnection] = Line
+
     def __init__(
         self,
         endpoint: Endpoint,
@@ -91,7 +95,7 @@ class ConsumerLoop:
         on_round: Callable[[], None],
         lease_ms: int,
     ) -> None:
-        self._connection = Line(endpoint)
+        self._connection = self.line(endpoint)
         self._consumer = consumer
         self._partitions = [Partition(prefix(namespace, p)) for p in range(partitions)]
         self._turn = 0
@@ -150,7 +154,7 @@ class ConsumerLoop:
         key = wake_key(partition.prefix, self._consumer, generation)
         partition.resync = True
         try:
-            self._send_blpop(key, wait_ms)
+            self._connection.send(pack("BLPOP", key, wait_ms / 1000))
             readable, _, _ = select.select(
                 [self._connection.fileno(), self._wakeup_fd], [], [], wait_ms / 1000 + 2
             )
@@ -164,14 +168,12 @@ class ConsumerLoop:
                 return []
             reply = self._connection.receive()
         except (*LOST, NotSent, ResponseError) as error:
-            _log.info("consumer.wait_ended error=%s", error)
+            log.info("consumer.wait_ended error=%s", error)
             self._connection.close()
             return []
         self._on_round()
         if reply is None:
-            if not alone:
-                self._leave_turn(partition)
-            return []
+            return [] if alone else self._leave_turn(partition)
         partition.resync = False
         offer = read_offer(reply[1])
         self._note_offered(offer.fence)
@@ -196,13 +198,9 @@ class ConsumerLoop:
         made_ns = self._confirmed_ns + max(fence - self._clock_us, 0) * 1000
         self._confirmed_ns = min(made_ns, awake_or_not_ns())
 
-    def _send_blpop(self, key: bytes, wait_ms: int) -> None:
-
-        self._connection.send(pack("BLPOP", key, wait_ms / 1000))
-
-    def _leave_turn(self, partition: Partition) -> None:
-        """Leave the idle sets of a partition before listening elsewhere."""
-        self._call(partition, (), 0, resync=True, idle=False)
+    def _leave_turn(self, partition: Partition) -> list[Delivery]:
+        """Leave the idle sets of a partition before listening elsewhere; what is held there."""
+        return self._call(partition, (), 0, resync=True, idle=False).deliveries
 
     def _call(
         self,
@@ -213,6 +211,7 @@ class ConsumerLoop:
         resync: bool = False,
         holding: int = 0,
         idle: bool = True,
+        with_jobs: bool = False,
     ) -> Taken:
         """One numbered call, repeated with the same number until it is answered."""
         acks = [(one.id, one.fence) for one in settlements if one.outcome == "ack"]
@@ -234,6 +233,7 @@ class ConsumerLoop:
                     holding=holding,
                     tell_all=tell_all,
                     go_idle=idle,
+                    idle_with_jobs=with_jobs,
                 )
                 break
             except (*LOST, NotSent, ResponseError) as error:
@@ -249,7 +249,7 @@ class ConsumerLoop:
         self._confirmed_ns = sent_ns
         self._on_round()
         for raw_id in taken.stale:
-            _log.warning("job.stale_settlement job=%s", id_text(raw_id))
+            log.warning("job.stale_settlement job=%s", id_text(raw_id))
         return taken
 
     def _judge(self, error: BaseException) -> None:
@@ -257,6 +257,6 @@ class ConsumerLoop:
         code = refusal_code(error)
         if code == "SKIPPED":
             raise Desynchronised(str(error)) from error
-        _log.info("consumer.repeats error=%s", error)
+        log.info("consumer.repeats error=%s", error)
         if code != "LEASELOST":
             self._connection.close()

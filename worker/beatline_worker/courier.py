@@ -1,14 +1,15 @@
 """
 The courier: carries what a running job says to Redis, under the fence of its delivery.
 
-It has a connection of its own, opened at the first word: the consumer's is busy with numbered
-calls. Progress is for people: it is written at most ten times a second and never fails a job. A
-checkpoint matters: it is written before the call returns, or the call raises.
+Each thread that runs jobs has a connection for it, opened at the first word: the consumer's is
+busy with numbered calls. Progress is for people: it is written at most ten times a second and
+never fails a job. A checkpoint matters: it is written before the call returns, or the call raises.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from typing import Any, Final
 
@@ -31,6 +32,9 @@ PROGRESS_EVERY_S: Final = 0.1
 #: How long a checkpoint is tried, seconds.
 CHECKPOINT_FOR_S: Final = 5.0
 
+#: Deliveries whose last word is remembered.
+_MOST_TOLD: Final = 4096
+
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -47,12 +51,20 @@ class Courier:
     def __init__(
         self, endpoint: Endpoint, consumer: Consumer, *, namespace: str, partitions: int
     ) -> None:
-        self._connection = HeldConnection(endpoint)
+        self._endpoint = endpoint
+        self._here = threading.local()
         self._consumer = consumer
         self._namespace = namespace
         self._partitions = partitions
-        self._told_at = 0.0
-        self._told_fence = 0
+        #: When each delivery told its progress last.
+        self._told_at: dict[int, float] = {}
+
+    @property
+    def _connection(self) -> HeldConnection:
+        connection: HeldConnection | None = getattr(self._here, "connection", None)
+        if connection is None:
+            connection = self._here.connection = HeldConnection(self._endpoint)
+        return connection
 
     def progress(
         self, raw_id: bytes, fence: int, current: float, total: float | None, message: str
@@ -60,10 +72,11 @@ class Courier:
         """Tell how far a job is; dropped where it was told less than a tenth of a second ago."""
         now = time.monotonic()
         is_last = total is not None and current >= total
-        soon = self._told_fence == fence and now - self._told_at < PROGRESS_EVERY_S
-        if soon and not is_last:
+        if now - self._told_at.get(fence, 0.0) < PROGRESS_EVERY_S and not is_last:
             return
-        self._told_at, self._told_fence = now, fence
+        if len(self._told_at) >= _MOST_TOLD:
+            self._told_at.clear()
+        self._told_at[fence] = now
         value = _encode([current, total, message, int(time.time() * 1000)])
         try:
             self._report(raw_id, fence, "progress", value)

@@ -8,10 +8,12 @@ body raises ends in a settlement; nothing that a job does may end the child's lo
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
 import random
 import socket
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -27,6 +29,7 @@ from beatline.errors import (
     Reject,
     Retry,
     SoftTimeLimitExceeded,
+    TimeLimitExceeded,
     Uncertain,
     UndecodableJob,
     UnserializableArgument,
@@ -38,11 +41,15 @@ from beatline.request import Courier, JobRequest, enter_job, request_for
 from beatline.states import JobState
 from beatline.store.delivering import Delivery, Settlement
 from beatline.task import Task
+from beatline_worker.coroutines import LoopKeeper
+from beatline_worker.lanes import FLAG_ISOLATED, FLAG_UNSURE
 
 _log = logging.getLogger("beatline.worker.job")
 
 #: Delay before a job of a task that this worker does not know is offered again, ms.
 UNKNOWN_TASK_DELAY_MS: Final = 1_000
+#: What may be raised in a body from outside.
+INTERRUPTIONS: Final = (SoftTimeLimitExceeded, TimeLimitExceeded, JobCancelled, LeaseLost)
 #: Longest traceback that is kept, characters: the end says where it happened.
 _LONGEST_TRACEBACK: Final = 20_000
 
@@ -65,6 +72,17 @@ class Run:
     request: JobRequest
     soft_ms: int
     hard_ms: int
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether nobody may run the job again once its body has begun."""
+        return self.task.options.on_unsure == "skip"
+
+    @property
+    def flags(self) -> int:
+        """What the supervisor has to know of it: FLAG_*."""
+        isolated = FLAG_ISOLATED if self.task.options.isolation == "kill" else 0
+        return isolated | (FLAG_UNSURE if self.is_unsure else 0)
 
 
 class Executor:
@@ -95,6 +113,7 @@ class Executor:
         self._hostname = socket.gethostname()
         self._courier = courier
         self._random = random.Random()
+        self._here = threading.local()
 
     def prepare(self, delivery: Delivery, now_ms: int) -> Run | Settlement:
         """
@@ -148,34 +167,69 @@ class Executor:
     def run(self, run: Run, started_ms: int) -> Settlement:
         """Call the body, and say how it ended. ``started_ms`` is on the server's clock."""
         begun = time.monotonic()
-        if run.task.options.on_unsure == "skip" and not run.job.skip_unsure:
-            # Sent by name, by a client that does not know the task: noted before the body begins.
-            try:
-                self._note_unsure(run)
-            except (LeaseLost, Uncertain) as error:
-                _log.warning("job.not_begun job=%s error=%s", run.job.text, error)
-                return Settlement(run.delivery.id, run.delivery.fence, "return")
+        if run.is_unsure and not run.job.skip_unsure:
+            refused = self.note_unsure(run)
+            if refused is not None:
+                return refused
         try:
             return self._run(run, started_ms, begun)
-        except (SoftTimeLimitExceeded, JobCancelled) as late:
+        except INTERRUPTIONS as late:
             # The interruption arrived as the body had ended, before its end was written down.
             return self._failed(run, late, started_ms, begun)
 
-    def _note_unsure(self, run: Run) -> None:
-        if self._courier is not None:
-            self._courier.note_unsure(run.delivery.id, run.delivery.fence)
+    def note_unsure(self, run: Run) -> Settlement | None:
+        """
+        Note that a job must not run twice, before its body begins.
+
+        Only where it was sent by name, by a client that does not know the task. The settlement
+        where that failed: the body must not begin then.
+        """
+        try:
+            if self._courier is not None:
+                self._courier.note_unsure(run.delivery.id, run.delivery.fence)
+        except (LeaseLost, Uncertain) as error:
+            _log.warning("job.not_begun job=%s error=%s", run.job.text, error)
+            return Settlement(run.delivery.id, run.delivery.fence, "return")
+        return None
 
     def _run(self, run: Run, started_ms: int, begun: float) -> Settlement:
         task, job = run.task, run.job
         try:
             with enter_job(run.request):
                 task.before_start(run.request.id, job.args, job.kwargs)
-                value = task.call_body(job.args, job.kwargs)
+                value = task.begin_body(job.args, job.kwargs)
+                if inspect.iscoroutine(value):
+                    value = self.keeper.run(value)
         # A job may raise anything, SystemExit and KeyboardInterrupt included; all of it is the
         # job's end, never the child's.
         except BaseException as error:  # noqa: BLE001
             return self._failed(run, error, started_ms, begun)
         return self._succeeded(run, value, started_ms, begun)
+
+    async def run_here(self, run: Run, started_ms: int) -> Settlement:
+        """As `run`, for a coroutine in the loop that runs this one; it notes nothing before."""
+        begun = time.monotonic()
+        task, job = run.task, run.job
+        try:
+            with enter_job(run.request):
+                task.before_start(run.request.id, job.args, job.kwargs)
+                value = await task.begin_body(job.args, job.kwargs)
+        # As above; a loop's cancellation too is the job's end.
+        except BaseException as error:  # noqa: BLE001
+            return self._failed(run, error, started_ms, begun)
+        return self._succeeded(run, value, started_ms, begun)
+
+    def interrupted(self, run: Run, reason: BaseException, started_ms: int) -> Settlement:
+        """The settlement of a job whose interruption arrived too late, or was swallowed."""
+        return self._failed(run, reason, started_ms, time.monotonic())
+
+    @property
+    def keeper(self) -> LoopKeeper:
+        """The event loop that is kept for coroutines in this thread."""
+        keeper: LoopKeeper | None = getattr(self._here, "keeper", None)
+        if keeper is None:
+            keeper = self._here.keeper = LoopKeeper()
+        return keeper
 
     def cancelled(self, run: Run, now_ms: int) -> Settlement:
         """The settlement of a job that was cancelled before its body began."""
@@ -214,8 +268,9 @@ class Executor:
             return self._end(delivery, job, JobState.CANCELLED, b"", started_ms)
         if isinstance(error, LeaseLost):
             return Settlement(delivery.id, delivery.fence, "return")
-        text = traceback.format_exc()[-_LONGEST_TRACEBACK:]
-        delay_ms = self._retry_delay_ms(run, error)
+        text = "".join(traceback.format_exception(error))[-_LONGEST_TRACEBACK:]
+        over = isinstance(error, TimeLimitExceeded)
+        delay_ms = None if over else self._retry_delay_ms(run, error)
         if delay_ms is not None:
             _log.info("job.retrying job=%s task=%s delay_ms=%d", job.text, job.task, delay_ms)
             self._hook(run.task.on_retry, error, run.request.id, job.args, job.kwargs, text)
@@ -296,11 +351,6 @@ class Executor:
         # A user's hook must not turn a finished job into an unfinished one.
         except Exception:  # noqa: BLE001
             _log.exception("job.hook_failed hook=%s", getattr(hook, "__qualname__", hook))
-
-
-def soft_limit_error(run: Run) -> SoftTimeLimitExceeded:
-    """What is raised inside a body that ran past its soft time limit."""
-    return SoftTimeLimitExceeded(f"job {run.job.text} ran longer than {run.soft_ms} ms")
 
 
 def _elapsed_ms(begun: float) -> int:

@@ -44,8 +44,12 @@ class ChildState:
         verdict: Why we killed it or told it to stop: ``time_limit``, ``cancelled``, ``cold``,
             ``struck``, ``stray``, ``isolated``; empty where it ends by itself.
         verdict_fence: The delivery that the verdict is about.
-        interrupted: Fence of the job that was last interrupted.
+        is_loner: It runs what must run alone, beside children with several lanes.
+        interrupted: Fences of running jobs that were interrupted, and by what: INTERRUPT_*.
+        doomed: Fences of running jobs whose end kills the child, if it does not come by itself:
+            (monotonic ns, verdict).
         gives_back: Whether a give-back is under way.
+        helped: How many of its calls for a child that runs jobs alone have been heard.
     """
 
     slot: int
@@ -56,9 +60,17 @@ class ChildState:
     forked_ns: int = 0
     verdict: str = ""
     verdict_fence: int = 0
-    interrupted: int = 0
+    is_loner: bool = False
+    interrupted: dict[int, int] = field(default_factory=dict)
+    doomed: dict[int, tuple[int, str]] = field(default_factory=dict)
     gives_back: bool = False
+    helped: int = 0
     strays: dict[bytes, int] = field(default_factory=dict)
+
+    @property
+    def takes_jobs(self) -> bool:
+        """Whether it goes on taking jobs."""
+        return not (self.row.stop or self.row.retiring)
 
     def kill(self) -> None:
         """SIGKILL for the child and its process group; a child that is gone is no error."""
@@ -94,14 +106,14 @@ class Nursery:
     Args:
         app: What ``-A`` says.
         table: The shared table.
-        rows: Its number of rows.
+        pool: Who runs the jobs of a child.
         log_level: For the children's logs.
     """
 
-    def __init__(self, app: str, table: Table, rows: int, log_level: str) -> None:
+    def __init__(self, app: str, table: Table, pool: str, log_level: str) -> None:
         self._app = app
         self._table = table
-        self._rows = rows
+        self._pool = pool
         self._log_level = log_level
         self._zygote: subprocess.Popen[bytes] | None = None
         self._channel: Channel | None = None
@@ -115,12 +127,13 @@ class Nursery:
         """Start a zygote; its `hello`, or its `failure`, comes with a later `poll`."""
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
-        arguments = [theirs.fileno(), self._table.descriptor, self._rows, os.getpid()]
+        table = self._table
+        arguments = [theirs.fileno(), table.descriptor, table.rows, table.lanes, os.getpid()]
         self._zygote = subprocess.Popen(
             [
                 sys.executable,
                 "-m",
-                "beatline_worker.zygote",
+                f"beatline_worker.{'gevent_zygote' if self._pool == 'gevent' else 'zygote'}",
                 *(str(argument) for argument in arguments),
                 self._log_level,
                 self._app,

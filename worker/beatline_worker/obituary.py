@@ -19,10 +19,12 @@ from beatline.ids import id_text, partition_of
 from beatline.outcome import failure_body
 from beatline.states import JobState
 from beatline.store.delivering import Settlement
+from beatline_worker.lanes import FLAG_UNSURE, Running
 from beatline_worker.nursery import Ended
 from beatline_worker.options import EXIT_DESYNCHRONISED
+from beatline_worker.table import Row
 
-#: Verdicts under which the running job is not charged with the death.
+#: Verdicts under which no running job is charged with the death.
 _UNCHARGED = frozenset({"cold", "struck", "isolated"})
 
 
@@ -33,15 +35,15 @@ class Estate:
 
     Attributes:
         consumer: Its id.
-        charged_fence: The delivery that is charged with its death; None nobody.
-        settlements: What it had finished, and the verdict on its last job.
+        charged_fences: The deliveries that are charged with its death.
+        settlements: What it had finished, and the verdict on the job for which it was killed.
         forensics: JSON, for the dead letter.
         cause: For the log, such as ``SIGKILL`` or ``exit code 3``.
-        ran: The job that was running, as text; empty none.
+        ran: A job that was running, as text; empty none.
     """
 
     consumer: str
-    charged_fence: int | None
+    charged_fences: list[int]
     settlements: list[Settlement]
     forensics: str
     cause: str
@@ -56,10 +58,9 @@ def estate_of(ended: Ended, worker: str, result_ttl_ms: int) -> Estate:
     """The estate of a child, from its row and the way it ended."""
     child, row = ended.child, ended.child.row
     settlements = row.outbox()
-    fence, raw_id = row.current, row.job_id
+    finished = {one.fence for one in settlements}
     # A job whose end is in the outbox has finished, whatever the row says it was about to do.
-    if any(one.fence == fence for one in settlements):
-        fence = 0
+    ran = [one for one in row.running() if one.fence not in finished]
     cause = _cause(ended.status)
     facts: dict[str, Any] = {
         "reason": "the process died",
@@ -68,28 +69,52 @@ def estate_of(ended: Ended, worker: str, result_ttl_ms: int) -> Estate:
         "host": socket.gethostname(),
         "pid": child.pid,
         "peak_rss_kib": ended.peak_rss_kib,
-        "task": row.task,
         "at_ms": int(time.time() * 1000),
-        "ran_ms": (time.monotonic_ns() - row.started_ns) // 1_000_000 if fence else 0,
+        "running": len(ran),
+        **_facts_of_run(row, ran),
     }
-    if fence and child.verdict_fence == fence:
-        verdict = _verdict_settlement(child.verdict, raw_id, fence, facts, result_ttl_ms)
+    meant = [one for one in ran if one.fence == child.verdict_fence]
+    if meant:
+        own = {**facts, **_facts_of_run(row, meant)}
+        raw_id = row.lane(meant[0].lane).job_id
+        verdict = _verdict_settlement(child.verdict, raw_id, meant[0].fence, own, result_ttl_ms)
         if verdict is not None:
             settlements.append(verdict)
-            fence = 0
+            ran.remove(meant[0])
     orderly = ended.status is not None and os.waitstatus_to_exitcode(ended.status) in (
         0,
         EXIT_DESYNCHRONISED,
     )
-    charged = fence if fence and child.verdict not in _UNCHARGED and not orderly else None
     return Estate(
         consumer=child.consumer,
-        charged_fence=charged,
+        charged_fences=_charged(child.verdict, ran, orderly=orderly),
         settlements=settlements,
         forensics=json.dumps(facts, ensure_ascii=False),
         cause=child.verdict or cause,
-        ran=id_text(raw_id) if fence else "",
+        ran=id_text(row.lane(ran[0].lane).job_id) if ran else "",
     )
+
+
+def _facts_of_run(row: Row, ran: list[Running]) -> dict[str, Any]:
+    """What the row tells of a job; where several ran, of none in particular."""
+    if len(ran) != 1:
+        return {"task": "", "ran_ms": 0}
+    ran_ms = (time.monotonic_ns() - ran[0].started_ns) // 1_000_000
+    return {"task": row.lane(ran[0].lane).task, "ran_ms": ran_ms}
+
+
+def _charged(verdict: str, ran: list[Running], *, orderly: bool) -> list[int]:
+    """
+    Which of the running jobs are charged with the death.
+
+    All of them where nobody knows the reason. Where we killed the child for the sake of one, its
+    neighbours are not: but those that must not run twice are, because they have begun.
+    """
+    if verdict in _UNCHARGED:
+        return []
+    if verdict or orderly:
+        return [one.fence for one in ran if one.flags & FLAG_UNSURE]
+    return [one.fence for one in ran]
 
 
 def _verdict_settlement(

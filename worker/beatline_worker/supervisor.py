@@ -22,7 +22,6 @@ import select
 import signal
 import socket
 import time
-from functools import partial
 from types import FrameType
 from typing import Final
 
@@ -30,11 +29,12 @@ from beatline.health import Health, HealthReporter
 from beatline.ids import partition_of
 from beatline.wire.connection import Endpoint
 from beatline_worker.books import Books, WorkerSettings, describe
+from beatline_worker.brood import Brood
 from beatline_worker.checkup import health_of
-from beatline_worker.lease_keeper import Heartbeat, LeaseKeeper, awake_or_not_ns
-from beatline_worker.nursery import ChildState, Ended, Nursery
+from beatline_worker.lease_keeper import Heartbeat, LeaseKeeper
+from beatline_worker.nursery import Ended, Nursery
 from beatline_worker.obituary import estate_of
-from beatline_worker.options import ChildOptions, WorkerOptions
+from beatline_worker.options import WorkerOptions
 from beatline_worker.table import Table
 from beatline_worker.warden import Warden
 
@@ -62,14 +62,13 @@ class Supervisor:
 
     def __init__(self, options: WorkerOptions) -> None:
         self._options = options
-        rows = options.children
-        self._table = Table(rows)
-        self._nursery = Nursery(options.app, self._table, rows, options.log_level)
+        table = Table(options.rows, options.lanes)
+        self._nursery = Nursery(options.app, table, options.pool, options.log_level)
+        self._brood = Brood(options, table, self._nursery)
         self._warden = Warden(self._nursery.children)
         self._books: Books | None = None
         self._keeper: LeaseKeeper | None = None
         self._heartbeats: queue.SimpleQueue[Heartbeat] = queue.SimpleQueue()
-        self._ready: queue.SimpleQueue[ChildState] = queue.SimpleQueue()
         self._signals: list[int] = []
         self._stopping = ""
         self._kill_at = 0.0
@@ -176,7 +175,7 @@ class Supervisor:
         _log.info(
             "worker.ready worker=%s children=%d queues=%s redis=%s",
             worker,
-            self._options.children,
+            self._options.least_children,
             self._queues(settings),
             Endpoint(settings.url).safe_url,
         )
@@ -210,49 +209,24 @@ class Supervisor:
         partitions = self._books.settings.partitions
         found = []
         for child in list(self._nursery.children.values()):
-            fence, raw_id = child.row.current, child.row.job_id
-            steady = fence and child.row.current == fence and raw_id
-            if steady and partition_of(raw_id, partitions) == partition:
-                found.append((raw_id, fence))
+            for one in child.row.running():
+                lane = child.row.lane(one.lane)
+                raw_id = lane.job_id
+                steady = raw_id and lane.fence == one.fence
+                if steady and partition_of(raw_id, partitions) == partition:
+                    found.append((raw_id, one.fence))
         return found
 
     # --- children ---------------------------------------------------------------------------
 
     def _fill(self) -> None:
-        """A child for each free row: registered first, then forked."""
-        if self._stopping or self._books is None or self._books.struck:
-            return
-        for slot in range(self._options.children):
-            if slot in self._nursery.children:
-                continue
-            row = self._table.row(slot)
-            row.reset()
-            # To be registered renews the lease, too.
-            row.renewed_ns = awake_or_not_ns()
-            child = ChildState(slot, row, secrets.token_hex(8))
-            self._nursery.children[slot] = child
-            self._books.enrol([child.consumer], partial(self._ready.put, child))
+        if not self._stopping and self._books is not None and not self._books.struck:
+            self._brood.fill(self._books, time.monotonic_ns())
 
     def _fork_registered(self) -> None:
-        while not self._ready.empty():
-            child = self._ready.get()
-            books = self._books
-            if (
-                books is None
-                or self._stopping
-                or self._nursery.children.get(child.slot) is not child
-            ):
-                self._nursery.children.pop(child.slot, None)
-                continue
-            self._nursery.fork(
-                child,
-                ChildOptions(
-                    worker=books.worker,
-                    consumer=child.consumer,
-                    queues=self._queues(books.settings),
-                    **self._options.to_child(),
-                ),
-            )
+        books = self._books
+        queues = self._queues(books.settings) if books is not None else ""
+        self._brood.fork_registered(books, queues, stopping=bool(self._stopping))
 
     def _bury(self, ended: Ended) -> None:
         books = self._books

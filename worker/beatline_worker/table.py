@@ -2,11 +2,12 @@
 The shared table: one row per child, written by the child, read by its supervisor, and back.
 
 It lives in anonymous memory that both map, so it outlives the child that wrote it. Each number
-has one writer. What a child has finished but not yet settled lies in its row's *outbox*: when
-the child is killed, the supervisor settles it, and nothing runs twice that had finished.
+has one writer. A row has *lanes*, one for each job that the child may run at the same time. What
+a child has finished but not yet settled lies in its row's *outbox*: when the child is killed,
+the supervisor settles it, and nothing runs twice that had finished.
 
-Tokens order everything: a child runs its jobs by rising fence, so "beyond this fence" names
-what it has not started.
+Tokens order everything: a lane runs its jobs by rising fence, so "beyond the last fence that
+began in any lane" names what a child has not started.
 """
 
 from __future__ import annotations
@@ -22,50 +23,46 @@ from typing import Final
 import msgspec
 
 from beatline.store.delivering import Settlement
+from beatline_worker.lanes import LANE_BYTES, Lane, Running, look_at
 
-#: Bytes of a row; the outbox takes what the fields leave.
-ROW_BYTES: Final = 64 * 1024
 #: A fence beyond all fences: nothing is held back.
 NO_LIMIT: Final = (1 << 63) - 1
 
-_OUTBOX_AT: Final = 1024
+#: Bytes before the lanes.
+_LANES_AT: Final = 1024
+#: Bytes of an outbox: at least so many, and so many per lane; pages that nobody wrote cost nothing.
+_OUTBOX_BYTES: Final = 63 * 1024
+_OUTBOX_PER_LANE: Final = 512
 _NUMBERS: Final = {
     # written by the child
-    "current": 0,  # fence of the job that runs; 0 none
-    "started_ns": 8,  # monotonic start of that job
+    "lanes_used": 0,  # lanes that have been used so far: the supervisor looks at no others
     "known": 16,  # highest fence that has reached the child
-    "soft_ms": 24,  # soft limit of that job; 0 none
-    "hard_ms": 32,  # hard limit of that job; 0 none
+    "wants_help": 24,  # how often a job was met that must run alone, and the child was not free
+    "retiring": 32,  # 1: the child takes nothing more, whatever it still runs
     "finished": 40,  # jobs finished by this child
     "round_ns": 48,  # monotonic time of its last successful call to Redis
-    "outbox": 56,  # bytes used in the outbox
+    "outbox": 56,  # bytes used in the first outbox
     "ready": 64,  # 1 once the child takes jobs
-    "isolated": 72,  # 1: the running job must not outlive the lease
+    "outbox_2": 72,  # bytes used in the second outbox
+    "known_ns": 80,  # monotonic time when jobs reached a child with several lanes last
     # written by the supervisor
     "limit": 128,  # the child starts nothing beyond this fence
-    "stop": 136,  # 1: finish the current job, then exit
-    "interrupt": 144,  # fence of the job that is to be interrupted
-    "interrupt_kind": 152,  # INTERRUPT_*
+    "stop": 136,  # 1: finish what runs, then exit
     "cancels": 160,  # number of entries in the ring of cancelled fences
     "returns": 168,  # how often jobs were given back that the child had not started
     "renewed_ns": 176,  # when the last renewal of the lease that was answered was sent
 }
 _CANCEL_RING_AT: Final = 256
 _CANCEL_RING: Final = 32
-_ID_AT: Final = 600
-_TASK_AT: Final = 804
 
-INTERRUPT_SOFT_LIMIT: Final = 1
-INTERRUPT_CANCELLED: Final = 2
-
-_U64 = struct.Struct("<Q")
-#: started_ns, known, soft_ms, hard_ms lie side by side.
-_FOUR = struct.Struct("<4Q")
+_U64 = struct.Struct("@Q")
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(tuple[bytes, int, str, str, bytes, int, int, str]).decode
 
 
-def _number(at: int) -> property:
+def _number(name: str) -> property:
+    at = _NUMBERS[name]
+
     def read(row: Row) -> int:
         value: int = _U64.unpack_from(row.memory, row.base + at)[0]
         return value
@@ -77,90 +74,109 @@ def _number(at: int) -> property:
 
 
 class Row:
-    """One child's row. Numbers read as 0 until they are written."""
+    """
+    One child's row. Numbers read as 0 until they are written.
 
-    __slots__ = ("base", "memory")
+    Attributes:
+        lanes: How many jobs the child runs at the same time, at most.
+    """
 
-    def __init__(self, memory: mmap.mmap, index: int) -> None:
+    __slots__ = ("_outbox_at", "_outbox_bytes", "base", "lanes", "memory")
+
+    def __init__(self, memory: mmap.mmap, index: int, lanes: int) -> None:
         self.memory = memory
-        self.base = index * ROW_BYTES
+        self.lanes = lanes
+        self.base = index * row_bytes(lanes)
+        self._outbox_bytes = _outbox_bytes(lanes)
+        self._outbox_at = self.base + _LANES_AT + lanes * LANE_BYTES
 
-    current = _number(_NUMBERS["current"])
-    started_ns = _number(_NUMBERS["started_ns"])
-    known = _number(_NUMBERS["known"])
-    soft_ms = _number(_NUMBERS["soft_ms"])
-    hard_ms = _number(_NUMBERS["hard_ms"])
-    finished = _number(_NUMBERS["finished"])
-    round_ns = _number(_NUMBERS["round_ns"])
-    outbox_length = _number(_NUMBERS["outbox"])
-    ready = _number(_NUMBERS["ready"])
-    isolated = _number(_NUMBERS["isolated"])
-    limit = _number(_NUMBERS["limit"])
-    stop = _number(_NUMBERS["stop"])
-    interrupt = _number(_NUMBERS["interrupt"])
-    interrupt_kind = _number(_NUMBERS["interrupt_kind"])
-    cancels = _number(_NUMBERS["cancels"])
-    returns = _number(_NUMBERS["returns"])
-    renewed_ns = _number(_NUMBERS["renewed_ns"])
+    lanes_used = _number("lanes_used")
+    known = _number("known")
+    known_ns = _number("known_ns")
+    wants_help = _number("wants_help")
+    retiring = _number("retiring")
+    finished = _number("finished")
+    round_ns = _number("round_ns")
+    outbox_length = _number("outbox")
+    second_outbox_length = _number("outbox_2")
+    ready = _number("ready")
+    limit = _number("limit")
+    stop = _number("stop")
+    cancels = _number("cancels")
+    returns = _number("returns")
+    renewed_ns = _number("renewed_ns")
 
     def reset(self) -> None:
         """Empty the row for a new child."""
-        self.memory[self.base : self.base + _OUTBOX_AT] = bytes(_OUTBOX_AT)
+        used = _LANES_AT + self.lanes_used * LANE_BYTES
+        self.memory[self.base : self.base + used] = bytes(used)
         self.limit = NO_LIMIT
 
-    def begin(self, fence: int, started_ns: int, raw_id: bytes) -> None:
-        """Say which job is in hand from now on; its fence is written last."""
-        at = self.base + _ID_AT
-        self.memory[at : at + 1 + len(raw_id)] = bytes((len(raw_id),)) + raw_id
-        _FOUR.pack_into(self.memory, self.base + 8, started_ns, self.known, 0, 0)
-        self.memory[self.base + _TASK_AT] = 0
-        self.current = fence
+    # --- lanes ----------------------------------------------------------------------------------
 
-    def describe(self, started_ns: int, task: str, soft_ms: int, hard_ms: int) -> None:
-        """Say what the job in hand is, and its time limits (0 none), as its body begins."""
-        name = task.encode()[:200]
-        at = self.base + _TASK_AT
-        self.memory[at : at + 1 + len(name)] = bytes((len(name),)) + name
-        _FOUR.pack_into(self.memory, self.base + 8, started_ns, self.known, soft_ms, hard_ms)
+    def lane(self, index: int) -> Lane:
+        """One lane, counted as used from now on."""
+        if index >= self.lanes_used:
+            self.lanes_used = index + 1
+        return Lane(self.memory, self.base + _LANES_AT + index * LANE_BYTES)
 
-    @property
-    def job_id(self) -> bytes:
-        """Id of the job that runs, or ran last."""
-        return self._text(_ID_AT)
+    def look(self) -> list[Running]:
+        """What each used lane ran last; its fence is 0 where nothing runs there now."""
+        start = self.base + _LANES_AT
+        lanes = self.memory[start : start + self.lanes_used * LANE_BYTES]
+        return look_at(lanes)
+
+    def running(self) -> list[Running]:
+        """What runs."""
+        return [one for one in self.look() if one.fence]
 
     @property
-    def task(self) -> str:
-        """Task of the job that runs, or ran last."""
-        return self._text(_TASK_AT).decode("utf-8", "replace")
+    def last_begun(self) -> int:
+        """The highest fence that has begun."""
+        return max((one.last for one in self.look()), default=0)
 
-    def _text(self, at: int) -> bytes:
-        at += self.base
-        return bytes(self.memory[at + 1 : at + 1 + self.memory[at]])
+    # --- outbox ---------------------------------------------------------------------------------
 
-    def put_in_outbox(self, settlement: Settlement) -> bool:
-        """Note a finished job; False where it does not fit and must be settled at once."""
+    def put_in_outbox(self, settlement: Settlement, second: bool = False) -> bool:
+        """
+        Note a finished job; False where it does not fit and must be settled at once.
+
+        Args:
+            settlement: How it ended.
+            second: Which of the two outboxes: while one is being settled the other one is filled.
+        """
         entry = _encode(settlement)
-        at = self.outbox_length
+        at = self.second_outbox_length if second else self.outbox_length
         end = at + 4 + len(entry)
-        if end > ROW_BYTES - _OUTBOX_AT:
+        if end > self._outbox_bytes:
             return False
-        start = self.base + _OUTBOX_AT + at
+        start = self._outbox_at + (self._outbox_bytes if second else 0) + at
         self.memory[start : start + 4 + len(entry)] = len(entry).to_bytes(4, "little") + entry
-        self.outbox_length = end
+        if second:
+            self.second_outbox_length = end
+        else:
+            self.outbox_length = end
         return True
 
     def outbox(self) -> list[Settlement]:
         """What the child has finished and not yet settled."""
+        first = self._read_outbox(self._outbox_at, self.outbox_length)
+        second_at = self._outbox_at + self._outbox_bytes
+        return first + self._read_outbox(second_at, self.second_outbox_length)
+
+    def _read_outbox(self, outbox_at: int, length: int) -> list[Settlement]:
         found: list[Settlement] = []
-        at, end = 0, min(self.outbox_length, ROW_BYTES - _OUTBOX_AT)
+        at, end = 0, min(length, self._outbox_bytes)
         while at + 4 <= end:
-            start = self.base + _OUTBOX_AT + at
+            start = outbox_at + at
             size = int.from_bytes(self.memory[start : start + 4], "little")
             if size == 0 or at + 4 + size > end:
                 break
             found.append(Settlement(*_decode(self.memory[start + 4 : start + 4 + size])))
             at += 4 + size
         return found
+
+    # --- cancellations --------------------------------------------------------------------------
 
     def note_cancelled(self, fence: int) -> None:
         """Tell the child not to start a job that it holds."""
@@ -171,7 +187,7 @@ class Row:
     def cancelled_fences(self) -> Sequence[int]:
         """The fences that `note_cancelled` named last."""
         count = min(self.cancels, _CANCEL_RING)
-        return struct.unpack_from(f"<{count}Q", self.memory, self.base + _CANCEL_RING_AT)
+        return struct.unpack_from(f"@{count}Q", self.memory, self.base + _CANCEL_RING_AT)
 
 
 class Table:
@@ -180,19 +196,32 @@ class Table:
 
     Args:
         rows: Number of children at most.
+        lanes: Of each.
         descriptor: Of memory that another process made; None makes it.
     """
 
-    def __init__(self, rows: int, descriptor: int | None = None) -> None:
-        size = rows * ROW_BYTES
+    def __init__(self, rows: int, lanes: int = 1, descriptor: int | None = None) -> None:
+        size = rows * row_bytes(lanes)
         if descriptor is None:
             descriptor = _anonymous_file(size)
         self.descriptor = descriptor
+        self.rows = rows
+        self.lanes = lanes
         self.memory = mmap.mmap(descriptor, size)
 
     def row(self, index: int) -> Row:
         """The row of a child."""
-        return Row(self.memory, index)
+        return Row(self.memory, index, self.lanes)
+
+
+def row_bytes(lanes: int) -> int:
+    """Size of a row with so many lanes."""
+    size = _LANES_AT + lanes * LANE_BYTES + 2 * _outbox_bytes(lanes)
+    return (size + 4095) // 4096 * 4096
+
+
+def _outbox_bytes(lanes: int) -> int:
+    return max(_OUTBOX_BYTES, lanes * _OUTBOX_PER_LANE)
 
 
 def _anonymous_file(size: int) -> int:

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Mapping
 
 from beatline.ids import id_text
-from beatline_worker.limits import Action, due_action, resident_bytes
+from beatline_worker.lanes import (
+    INTERRUPT_CANCELLED,
+    INTERRUPT_HARD_LIMIT,
+    INTERRUPT_LOST,
+    INTERRUPT_SOFT_LIMIT,
+    Running,
+)
+from beatline_worker.limits import LAST_WORDS_MS, Action, Due, due_actions, resident_bytes
 from beatline_worker.nursery import ChildState
-from beatline_worker.table import INTERRUPT_CANCELLED, INTERRUPT_SOFT_LIMIT
 
 _log = logging.getLogger("beatline.worker.warden")
 
@@ -33,16 +40,24 @@ class Warden:
         """Interrupt and kill what is over its limits; the children that should give back."""
         overstaying: list[ChildState] = []
         for child in self._children.values():
-            action = due_action(child, now_ns, lease_is_over=lease_is_over)
-            if action is Action.INTERRUPT:
-                self._interrupt(child, child.row.current, INTERRUPT_SOFT_LIMIT)
-            elif action is Action.KILL:
-                self._condemn(child, "time_limit", child.row.current)
-            elif action is Action.ISOLATE:
-                self._condemn(child, "isolated", child.row.current)
-            elif action is Action.GIVE_BACK:
-                overstaying.append(child)
+            for due in due_actions(child, now_ns, lease_is_over=lease_is_over):
+                if due.action is Action.GIVE_BACK:
+                    overstaying.append(child)
+                elif not child.verdict:
+                    self._enforce(child, due)
         return overstaying
+
+    def _enforce(self, child: ChildState, due: Due) -> None:
+        if due.action is Action.INTERRUPT:
+            self._interrupt(child, due.lane, due.fence, INTERRUPT_SOFT_LIMIT)
+        elif due.action is Action.END:
+            self._interrupt(child, due.lane, due.fence, INTERRUPT_HARD_LIMIT)
+        elif due.action is Action.KILL:
+            self._condemn(child, "time_limit", due.lane, due.fence)
+        elif due.action is Action.DOOM:
+            self._condemn(child, child.doomed[due.fence][1], due.lane, due.fence)
+        elif due.action is Action.ISOLATE:
+            self._condemn(child, "isolated", due.lane, due.fence)
 
     def stop_all(self) -> None:
         """Ask every child to finish its job and exit."""
@@ -75,24 +90,25 @@ class Warden:
 
         Args:
             raw_id: The job.
-            how: ``soft`` raises JobCancelled in a running body, ``hard`` kills its process.
+            how: ``soft`` raises JobCancelled in a running body, ``hard`` kills its process; where
+                others run in it, only if the body does not end by the exception.
             holder: (consumer, fence) of the child that holds it: it is told not to start it.
         """
-        child = self._who_runs(raw_id)
-        if child is None:
+        found = self._who_runs(raw_id)
+        if found is None:
             self._forbid(holder)
             return
-        fence = child.row.current
+        child, one = found
         if how == "hard":
-            self._condemn(child, "cancelled", fence)
-        elif child.interrupted != fence:
-            self._interrupt(child, fence, INTERRUPT_CANCELLED)
+            self._end(child, one, "cancelled", INTERRUPT_CANCELLED)
+        elif one.fence not in child.interrupted:
+            self._interrupt(child, one.lane, one.fence, INTERRUPT_CANCELLED)
 
     def stop_stale_run(self, raw_id: bytes) -> None:
-        """Kill a run whose delivery another worker owns by now."""
-        child = self._who_runs(raw_id)
-        if child is not None:
-            self._condemn(child, "struck", child.row.current)
+        """End a run whose delivery another worker owns by now."""
+        found = self._who_runs(raw_id)
+        if found is not None:
+            self._end(*found, "struck", INTERRUPT_LOST)
 
     def find_strays(self, unlisted: Mapping[bytes, tuple[str, int]]) -> None:
         """
@@ -114,7 +130,7 @@ class Warden:
             ]
             child.strays = strays
             if seen_before and child.pid and not child.verdict:
-                self._condemn(child, "stray", 0)
+                self._condemn(child, "stray", 0, 0)
 
     def _forbid(self, holder: tuple[str, int] | None) -> None:
         if holder is None:
@@ -124,26 +140,38 @@ class Warden:
             if child.consumer == consumer and fence not in child.row.cancelled_fences():
                 child.row.note_cancelled(fence)
 
-    def _who_runs(self, raw_id: bytes) -> ChildState | None:
+    def _who_runs(self, raw_id: bytes) -> tuple[ChildState, Running] | None:
         for child in self._children.values():
-            fence = child.row.current
-            if fence and not child.verdict and child.row.job_id == raw_id:
-                return child if child.row.current == fence else None
+            if child.verdict:
+                continue
+            for one in child.row.running():
+                lane = child.row.lane(one.lane)
+                if lane.job_id == raw_id and lane.fence == one.fence:
+                    return child, one
         return None
 
-    def _interrupt(self, child: ChildState, fence: int, kind: int) -> None:
-        child.interrupted = fence
-        child.row.interrupt_kind = kind
-        child.row.interrupt = fence
+    def _end(self, child: ChildState, one: Running, verdict: str, kind: int) -> None:
+        """Kill a run; where others run beside it, by its child's death only if it must be."""
+        if child.row.lanes == 1:
+            self._condemn(child, verdict, one.lane, one.fence)
+        elif one.fence not in child.doomed:
+            last_ns = time.monotonic_ns() + int(LAST_WORDS_MS * 1_000_000)
+            child.doomed[one.fence] = (last_ns, verdict)
+            self._interrupt(child, one.lane, one.fence, kind)
+
+    def _interrupt(self, child: ChildState, lane: int, fence: int, kind: int) -> None:
+        child.interrupted[fence] = kind
+        child.row.lane(lane).ask(fence, kind)
         child.wake()
 
-    def _condemn(self, child: ChildState, verdict: str, fence: int) -> None:
+    def _condemn(self, child: ChildState, verdict: str, lane: int, fence: int) -> None:
         child.verdict, child.verdict_fence = verdict, fence
+        meant = child.row.lane(lane)
         _log.warning(
             "child.killed pid=%d verdict=%s job=%s task=%s",
             child.pid,
             verdict,
-            id_text(child.row.job_id),
-            child.row.task,
+            id_text(meant.job_id),
+            meant.task,
         )
         child.kill()

@@ -6,8 +6,8 @@ the memory of the imports. It is a fresh interpreter (so it has no threads at a 
 the app itself starts), reaps its children, and tells the supervisor how each one ended: a
 child counts as dead only when it has been waited for.
 
-Started as ``python -m beatline_worker.zygote <socket fd> <table fd> <rows>``; everything else
-comes by message.
+Started as ``python -m beatline_worker.zygote <socket fd> <table fd> <rows> <lanes> …``; everything
+else comes by message.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from beatline.app import App
@@ -32,13 +34,30 @@ from beatline.logs import set_up_logging
 from beatline.wire.connection import Endpoint
 from beatline_worker.child import Child, die_with_parent, enter_child
 from beatline_worker.messages import Channel
-from beatline_worker.options import ChildOptions
+from beatline_worker.options import DEFAULT_LANES, ChildOptions
 from beatline_worker.table import Table
+from beatline_worker.wide_child import WideChild
 
 _log = logging.getLogger("beatline.worker.zygote")
 
 #: How long a starting worker waits for a Redis, seconds.
 WAIT_FOR_REDIS_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """
+    The system calls of a zygote.
+
+    Attributes:
+        fork, select: As in `os` and `select`; where those are patched, the originals: a zygote
+            runs no loop, and reaps its children itself.
+        after_fork: Called in each child first.
+    """
+
+    fork: Callable[[], int] = os.fork
+    select: Callable[..., Any] = select.select
+    after_fork: Callable[[], Any] = int
 
 
 class Zygote:
@@ -48,9 +67,11 @@ class Zygote:
     Args:
         channel: To the supervisor.
         table: The shared table.
+        calls: The system's.
     """
 
-    def __init__(self, channel: Channel, table: Table) -> None:
+    def __init__(self, channel: Channel, table: Table, calls: Calls) -> None:
+        self._calls = calls
         self._channel = channel
         self._table = table
         self._app: Any = None
@@ -98,7 +119,7 @@ class Zygote:
         """Fork and reap until the supervisor closes its end; the exit code."""
         while True:
             channel = self._channel.fileno()
-            readable, _, _ = select.select([channel, self._wakeup_fd], [], [])
+            readable, _, _ = self._calls.select([channel, self._wakeup_fd], [], [])
             if self._wakeup_fd in readable:
                 self._drain_wakeup()
                 self._reap()
@@ -113,16 +134,19 @@ class Zygote:
         parent = os.getpid()
         sys.stdout.flush()
         sys.stderr.flush()
-        pid = os.fork()
+        pid = self._calls.fork()
         if pid:
             self._channel.say(forked=order["row"], pid=pid)
             return
         code = 1
         try:
+            self._calls.after_fork()
             enter_child(parent)
             self._channel.close()
             row = self._table.row(order["row"])
-            code = Child(self._app, row, ChildOptions(**order["options"])).run()
+            options = ChildOptions(**order["options"])
+            kind = WideChild if options.pool in DEFAULT_LANES else Child
+            code = kind(self._app, row, options).run()
         except BaseException:  # noqa: BLE001 - the last frame of a process: nothing may escape
             traceback.print_exc()
         finally:
@@ -173,18 +197,18 @@ def _wait_for_redis(app: App) -> Endpoint:
         time.sleep(0.1)
 
 
-def main() -> int:
+def main(calls: Calls | None = None) -> int:
     """Run a zygote; the arguments are descriptors inherited from the supervisor."""
-    socket_fd, table_fd, rows, parent = (int(argument) for argument in sys.argv[1:5])
+    socket_fd, table_fd, rows, lanes, parent = (int(argument) for argument in sys.argv[1:6])
     die_with_parent(parent)
     os.setpgid(0, 0)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     channel = Channel(socket.socket(fileno=socket_fd))
-    set_up_logging(sys.argv[5])
-    zygote = Zygote(channel, Table(rows, table_fd))
+    set_up_logging(sys.argv[6])
+    zygote = Zygote(channel, Table(rows, lanes, table_fd), calls or Calls())
     # Users' modules see the command's own argv, not ours.
-    name, sys.argv = sys.argv[6], ["sched", "worker"]
+    name, sys.argv = sys.argv[7], ["sched", "worker"]
     if not zygote.load(name):
         return 4
     return zygote.serve()

@@ -12,8 +12,9 @@ from beatline.units import duration_ms, size_bytes
 
 if TYPE_CHECKING:
     _WholeNumber = click.ParamType[int]
+    _NumberPair = click.ParamType[tuple[int, int]]
 else:
-    _WholeNumber = click.ParamType  # generic since click 8.2 only
+    _WholeNumber = _NumberPair = click.ParamType  # generic since click 8.2 only
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -46,8 +47,27 @@ class Memory(_WholeNumber):
             self.fail(f"{error.message} – {error.remedy}", param, ctx)
 
 
+class Span(_NumberPair):
+    """Two whole numbers such as ``2,8``; the smaller one comes first."""
+
+    name = "min,max"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """Fewest and most; the option's own text where that is wrong."""
+        if isinstance(value, tuple):
+            return value[0], value[1]
+        try:
+            least, most = sorted(int(number) for number in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not MIN,MAX, such as 2,8", param, ctx)
+        return least, most
+
+
 PERIOD: Final = Period()
 MEMORY: Final = Memory()
+SPAN: Final = Span()
 
 
 def _number_or_text(value: str) -> float | str:

@@ -12,6 +12,7 @@ from beatline.units import duration_text
 _DURATIONS: Final = ("grace", "time_limit", "soft_time_limit", "give_up")
 _TEXTS: Final = (
     "concurrency",
+    "children",
     "queues",
     "pool",
     "name",
@@ -37,6 +38,8 @@ def worker_arguments(wanted: Wanted, limits: Mapping[str, Any]) -> list[str]:
     for name in _TEXTS:
         if limits.get(name):
             words.append(f"--{name.replace('_', '-')}={limits[name]}")
+    if limits.get("autoscale"):
+        words.append("--autoscale={},{}".format(*limits["autoscale"]))
     return words
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from beatline.cli.arguments import MEMORY, PERIOD, schedule_options, schedule_paths
+from beatline.cli.arguments import MEMORY, PERIOD, SPAN, schedule_options, schedule_paths
 from beatline.cli.lifeline import follow_parent, lifeline_option
 from beatline.cli.wanted import Wanted, place_options
 
@@ -18,6 +18,8 @@ Examples:
   sched worker -A shop.tasks:app -Q mail,default  two queues, mail first, always
   sched worker -A shop.tasks:app -Q mail=3,low=1  mail first in 3 takes of 4
   sched worker -A shop.py:app -c 8 --grace 2m     deploys wait up to two minutes
+  sched worker -A shop.py:app -P asyncio -c 2000  2,000 coroutines on one loop
+  sched worker -A shop.py:app --autoscale 1,8     one child to eight, by load
   sched worker -A shop.py:app --beat --schedules schedules
 
 \b
@@ -30,9 +32,23 @@ finds no Redis waits for 10 s and then ends with exit code 3."""
     "-c",
     "--concurrency",
     metavar="N",
+    type=click.IntRange(1, 10_000),
+    default=None,
+    help="Jobs at a time: prefork's children, else lanes of a child.  [default: by pool]",
+)
+@click.option(
+    "--children",
+    metavar="N",
     type=click.IntRange(1, 512),
     default=None,
-    help="Children that run jobs.  [default: one per core]",
+    help="Children of the threads, asyncio and gevent pools.  [default: 1]",
+)
+@click.option(
+    "--autoscale",
+    metavar="MIN,MAX",
+    type=SPAN,
+    default=None,
+    help="Start and end children as work comes and goes.",
 )
 @click.option(
     "-Q",
@@ -44,10 +60,10 @@ finds no Redis waits for 10 s and then ends with exit code 3."""
 @click.option(
     "-P",
     "--pool",
-    type=click.Choice(["prefork", "solo"]),
+    type=click.Choice(["prefork", "solo", "threads", "asyncio", "gevent"]),
     default="prefork",
     show_default=True,
-    help="What runs the jobs; solo is one child.",
+    help="What runs the jobs of a child: its only thread, or one of several lanes.",
 )
 @click.option("-n", "--name", metavar="NAME", default="", help="Shown by `sched status`.")
 @click.option(
@@ -148,6 +164,8 @@ def _run(wanted: Wanted, limits: dict[str, Any]) -> int:
         app=wanted.required_app(),
         queues=tuple(name for name in limits["queues"].split(",") if name),
         concurrency=limits["concurrency"] or 0,
+        children=limits["children"] or 0,
+        autoscale=limits["autoscale"],
         pool=limits["pool"],
         grace_ms=limits["grace"],
         max_tasks_per_child=limits["max_tasks_per_child"],

@@ -1,21 +1,22 @@
 -- release: RUNNING -> QUEUED | SUCCESS | FAILURE | CANCELLED | EXPIRED | LOST | DEAD | RETRYING | SCHEDULED
 -- A child has ended, for certain (R3): its supervisor settles what the child had finished, charges
--- the job that was running, returns the rest to the front uncounted, and strikes the consumer (R1).
+-- the jobs that were running, returns the rest to the front uncounted, and strikes the consumer (R1).
 -- Also where the consumer is not registered: what it holds would otherwise be held for ever.
--- ARGV: now, worker, consumer, charged fence ("" none), forensics, max deliveries, result ttl in ms,
---   count of plain acks, (id, fence)*, rich settlements of 8 arguments as in settle.
+-- ARGV: now, worker, consumer, charged fences with spaces between, forensics, max deliveries,
+--   result ttl in ms, count of plain acks, (id, fence)*, rich settlements of 8 arguments as in settle.
 -- REPLY: {"OK"|"GONE", number of jobs returned}; GONE: reclaim does it.
 -- include: prelude, record, acking, results
 -- defer: numbers, job, counting, quarantine, marks, watched, fence, queues, handing, make_ready, timeline
 -- defer: ledger, buffering, finish, holding, consumer, retrying, settling_special, returning
 -- include: settling
 allow_when_full()
-local worker, consumer, charged = ARGV[2], ARGV[3], tonumber(ARGV[4])
+local worker, consumer, charged = ARGV[2], ARGV[3], {}
 local forensics, max_deliveries, ttl_ms = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
 local acks, held = tonumber(ARGV[8]), P .. 'held:' .. worker
 if safely('ZSCORE', P .. 'gone', worker) then
   return { 'GONE', 0 }
 end
+for fence in string.gmatch(ARGV[4], '%d+') do charged[tonumber(fence)] = true end
 
 local parts, unopened = rarely(), {}
 local entry = safely('HGET', P .. 'consumers:' .. worker, consumer)
@@ -31,7 +32,7 @@ parts.forget_marks(ended)
 
 local entries, garbage = parts.held_by(held, consumer)
 for _, one in ipairs(entries) do
-  one.is_charged = one.fence == charged and not unopened[one.fence]
+  one.is_charged = charged[one.fence] and not unopened[one.fence]
 end
 for _, one in ipairs(garbage) do entries[#entries + 1] = one end
 parts.return_held(held, entries, forensics, max_deliveries, ttl_ms)

@@ -3,9 +3,9 @@
 -- Guarantee: each effect depends on the removal of the id from `held` under its fence (R7); a
 -- repeated call settles nothing anew (R6); a consumer or worker that was struck is refused (R1).
 -- ARGV: now, worker, consumer, call, flags ("s" tell all that I hold, "i" register me idle if there
---   is nothing), limit, connection, holding, queues separated by commas, count of plain acks,
---   (id, fence)*, then per rich settlement 8 arguments: id, fence, outcome, state, body, ttl_ms,
---   delay_ms, ledger's detail.
+--   is nothing, "h" also while I hold jobs), limit, connection, holding, queues separated by
+--   commas, count of plain acks, (id, fence)*, then per rich settlement 8 arguments: id, fence,
+--   outcome, state, body, ttl_ms, delay_ms, ledger's detail.
 -- REPLY: {"OK"|"REPEATED", server's now in µs, stale ids, ids, fences, records, marks, idle queues};
 --   marks is flat: position, deliveries, attempts. Idle queues are empty where the consumer was not
 --   registered idle: then it calls again, and does not wait.

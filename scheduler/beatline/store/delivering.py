@@ -114,6 +114,7 @@ def settle(
     holding: int = 0,
     tell_all: bool = False,
     go_idle: bool = True,
+    idle_with_jobs: bool = False,
 ) -> Taken:
     """
     End deliveries and take the next ones.
@@ -129,6 +130,7 @@ def settle(
         holding: How many jobs the consumer will still hold after this call.
         tell_all: Tell all that is held, and empty the wake list.
         go_idle: Register as idle where there is nothing to do.
+        idle_with_jobs: Also while jobs are held: the consumer runs several at a time.
 
     Raises:
         redis.ResponseError: ``LEASELOST`` where worker or consumer is not registered,
@@ -141,7 +143,7 @@ def settle(
         consumer.worker,
         consumer.id,
         number,
-        ("s" if tell_all else "") + ("i" if go_idle else ""),
+        ("s" if tell_all else "") + (("ih" if idle_with_jobs else "i") if go_idle else ""),
         limit,
         connection.generation,
         holding,

@@ -134,7 +134,7 @@ def release(
     worker: str,
     consumer: str,
     *,
-    charged_fence: int | None,
+    charged_fences: Sequence[int] = (),
     forensics: str,
     max_deliveries: int,
     result_ttl_ms: int,
@@ -149,7 +149,7 @@ def release(
         prefix: The partition's key prefix.
         worker: Id of the worker.
         consumer: Id of the child that has ended, for certain.
-        charged_fence: Token of the delivery that ran when it died; None charges nobody.
+        charged_fences: Tokens of the deliveries that ran when it died.
         forensics: JSON, kept where the job is buried.
         max_deliveries: Charges that bury a job.
         result_ttl_ms: How long results are kept.
@@ -163,7 +163,7 @@ def release(
     arguments: list[Argument] = [
         worker,
         consumer,
-        "" if charged_fence is None else charged_fence,
+        " ".join(str(fence) for fence in charged_fences),
         forensics,
         max_deliveries,
         result_ttl_ms,

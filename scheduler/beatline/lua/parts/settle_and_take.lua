@@ -57,7 +57,7 @@ local function settle_and_take()
       hold(held, consumer, ids, fences, told + 1)
     end
   end
-  if #ids == 0 and holding == 0 and is_all_seen and string.find(flags, 'i', 1, true) then
+  if #ids == 0 and is_all_seen and string.find(flags, holding == 0 and 'i' or 'h', 1, true) then
     enter_idle(worker, consumer, connection, queues)
     idle_in = queues
   end
