@@ -31,6 +31,19 @@ def test_firer_when_an_occurrence_is_due_then_makes_its_job(stage: Stage) -> Non
     assert {b"stick": 20} == stage.timeline()
 
 
+def test_firer_when_several_are_due_at_once_then_the_most_frequent_goes_first(
+    stage: Stage,
+) -> None:
+    periods = {"a": "6s", "b": "3s", "c": "2s", "d": "1s"}
+    stage.declare(*(every(name, period) for name, period in periods.items()))
+    beat = stage.beat()
+
+    stage.play(beat, 12_000)
+
+    schedule_of = {job.id: job.schedule for job in stage.jobs()}
+    assert ["d", "c", "b", "a"] == [schedule_of[raw_id] for raw_id in stage.ready()[-4:]]
+
+
 def test_firer_when_nothing_is_due_yet_then_makes_nothing(stage: Stage) -> None:
     stage.declare(every("tick"))
     beat = stage.beat()

@@ -133,6 +133,8 @@ class Firer:
 
     def _awake(self, due: Sequence[tuple[str, int]]) -> list[str]:
         """Those that are due or left over, but not those that were refused a moment ago."""
+        if len(due) > 1:
+            due = self._known.in_order(due)
         names = dict.fromkeys((*self._again, *(name for name, _ in due)))
         self._again.clear()
         if self._resting:

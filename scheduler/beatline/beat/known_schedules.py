@@ -42,6 +42,7 @@ class Known:
         next_ms, due_ms: The same as a number, and when it is due.
         decided_ms: The latest fire time that has been decided.
         runs: Jobs that it has made.
+        period_ms: Time between its last two fire times; 0 before it was advanced here.
     """
 
     __slots__ = (
@@ -50,6 +51,7 @@ class Known:
         "jobs",
         "next_ms",
         "next_text",
+        "period_ms",
         "runs",
         "schedule",
         "stored",
@@ -58,6 +60,7 @@ class Known:
     def __init__(self, stored: StoredSchedule, schedule: Schedule, jobs: OccurrenceJobs) -> None:
         self.schedule = schedule
         self.jobs = jobs
+        self.period_ms = 0
         self.update(stored)
 
     def update(self, stored: StoredSchedule) -> None:
@@ -71,6 +74,8 @@ class Known:
         self, next_ms: int | None, due_ms: int | None, decided_ms: int | None, jobs: int
     ) -> None:
         """Note that we have advanced it."""
+        if next_ms is not None and self.next_ms is not None:
+            self.period_ms = next_ms - self.next_ms
         self.next_text = b"" if next_ms is None else b"%d" % next_ms
         self.next_ms, self.due_ms = next_ms, due_ms
         if decided_ms is not None:
@@ -124,7 +129,7 @@ class KnownSchedules:
         self._tasks = tasks
         self._statistics = statistics
         self._known: dict[str, Known] = {}
-        self._coming: list[tuple[int, str]] = []
+        self._coming: list[tuple[int, int, str]] = []
         self._ahead: Iterator[str] = iter(())
 
     def get(self, name: str) -> Known | None:
@@ -161,7 +166,21 @@ class KnownSchedules:
     def expect(self, known: Known) -> None:
         """Remember when a schedule is due next; see `due_by`."""
         if known.due_ms is not None:
-            heappush(self._coming, (known.due_ms, known.stored.name))
+            heappush(self._coming, (known.due_ms, known.period_ms, known.stored.name))
+
+    def in_order(self, due: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+        """
+        Due schedules in the order in which they are fired: by instant, then by period.
+
+        Of what is due at one instant, that which comes most often is fired first. So a schedule
+        has about the same place each time, whatever else falls on the same instant, and the time
+        between two fires is its period.
+        """
+        return sorted(due, key=self._place)
+
+    def _place(self, due: tuple[str, int]) -> tuple[int, int]:
+        known = self._known.get(due[0])
+        return due[1], 0 if known is None else known.period_ms
 
     def due_by(self, now_ms: int, limit: int) -> list[tuple[str, int]]:
         """
@@ -172,7 +191,7 @@ class KnownSchedules:
         found: list[tuple[str, int]] = []
         coming = self._coming
         while coming and coming[0][0] <= now_ms and len(found) < limit:
-            due_ms, name = heappop(coming)
+            due_ms, _period_ms, name = heappop(coming)
             known = self._known.get(name)
             if known is not None and known.due_ms == due_ms:
                 found.append((name, due_ms))
