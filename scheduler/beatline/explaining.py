@@ -15,8 +15,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
-from beatline.fates import fate_sentence, late_text
-from beatline.ledger import Fate, Occurrence
+from beatline.fates import fate_sentence, late_text, rest_text
+from beatline.ledger import Fate, Occurrence, Rest
 from beatline.schedule import Schedule
 from beatline.states import JobState
 from beatline.triggers.placing import wall_of
@@ -29,6 +29,8 @@ _TIME_ONLY: Final = re.compile(r"\d\d:\d\d(:\d\d)?")
 _DAY_ONLY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _TO_THE_MINUTE: Final = re.compile(r"(.*[T ])?\d\d:\d\d([+-]\d\d:?\d\d|Z)?")
 _DAY_MS: Final = 86_400_000
+#: A fire time that is due for longer has been forgotten by beat, or no beat is up, ms.
+_OVERDUE_MS: Final = 5_000
 
 
 class Verdict(StrEnum):
@@ -97,6 +99,7 @@ class Known:
         paused: Why it rests; empty where it does not.
         paused_at_ms: Since when.
         applied_ms: Since when the definition holds.
+        rests: Pauses that have ended.
         state_of: Where a job is now.
     """
 
@@ -108,6 +111,7 @@ class Known:
     paused: str = ""
     paused_at_ms: int | None = None
     applied_ms: int | None = None
+    rests: Sequence[Rest] = ()
     state_of: Callable[[str], JobState] = lambda _: JobState.UNKNOWN
 
     def when(self, at_ms: int) -> str:
@@ -168,7 +172,9 @@ def _latest(known: Known) -> Explanation:
         entry = max(known.history, key=_last_ms)
         return _told(known, entry, _last_ms(entry), "")
     if known.next_ms is None:
-        return _answer(known, Verdict.NOT_PLANNED, "has not fired yet, and never will")
+        since = f", {known.when(known.applied_ms)}" if known.applied_ms is not None else ""
+        never = f"has not fired, and never will: it names no fire time after it was declared{since}"
+        return _answer(known, Verdict.NOT_PLANNED, never)
     if known.paused:
         return _answer(known, Verdict.WAITS, f"has not fired yet: {_rest(known)}", known.next_ms)
     first = f"has not fired yet; its next fire time is {known.when(known.next_ms)}"
@@ -185,6 +191,7 @@ def _told(known: Known, entry: Occurrence, fire_ms: int, gap: str) -> Explanatio
         known.history,
         when=known.when,
         absences=known.absences,
+        rests=known.rests,
         state_of=known.state_of,
     )
     remark = gap or known.schedule.timetable.trigger.dst_remark(fire_ms)
@@ -308,7 +315,14 @@ def _is_before_applied(known: Known, at_ms: int) -> bool:
 
 def _rest(known: Known) -> str:
     since = f" since {known.when(known.paused_at_ms)}" if known.paused_at_ms is not None else ""
-    return f"the schedule is paused{since}: {known.paused}"
+    return f"the schedule is {rest_text(known.paused, since)}"
+
+
+def _next(known: Known, next_ms: int) -> str:
+    late_ms = known.now_ms - known.schedule.timetable.due_ms(next_ms)
+    if late_ms <= _OVERDUE_MS:
+        return f"next is {known.when(next_ms)}"
+    return f"{known.when(next_ms)} is due for {late_text(late_ms)} and not fired: is a beat up?"
 
 
 def _answer(
@@ -320,7 +334,7 @@ def _answer(
 ) -> Explanation:
     following = ""
     if known.next_ms is not None and not known.paused and known.next_ms != fire_ms:
-        following = f"; next is {known.when(known.next_ms)}"
+        following = f"; {_next(known, known.next_ms)}"
     elif known.paused and verdict is not Verdict.WAITS:
         following = f"; {_rest(known)}"
     return Explanation(

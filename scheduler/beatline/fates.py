@@ -6,10 +6,11 @@ Pure; instants are written by a function that the caller gives.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from beatline.ledger import Backfill, Fate, Occurrence
+from beatline.ledger import Backfill, Fate, Occurrence, Rest
 from beatline.planner import MissedReason
 from beatline.states import JobState
 from beatline.units import duration_text
@@ -33,6 +34,8 @@ _DOING: Final = {
     JobState.RUNNING: "runs",
     JobState.RETRYING: "waits for its next attempt",
 }
+#: The reason of a pause by ``pause_after_failures``.
+_FAILURES: Final = re.compile(r"after \d+ failures in a row")
 _VANISHED: Final = "has gone without telling how it ended"
 
 
@@ -42,6 +45,7 @@ def fate_sentence(
     *,
     when: Callable[[int], str],
     absences: Sequence[tuple[int, int]],
+    rests: Sequence[Rest],
     state_of: Callable[[str], JobState],
 ) -> str:
     """
@@ -52,6 +56,7 @@ def fate_sentence(
         history: The whole ledger, which also knows the jobs that were in the way.
         when: Writes an instant.
         absences: Spans in which no beat was up, ms.
+        rests: Pauses of the schedule that have ended.
         state_of: Where a job is now.
     """
     backfill = ""
@@ -61,19 +66,36 @@ def fate_sentence(
             return backfill
         backfill = f"; then {backfill}"
     if entry.fate is Fate.SKIPPED:
-        return _skipped(entry, history, when) + backfill
+        return _skipped(entry, history, when, state_of) + backfill
     if entry.fate is Fate.MISSED:
-        return _missed(entry, when, absences) + backfill
+        return _missed(entry, when, absences, rests) + backfill
     return _fired(entry, state_of) + backfill
 
 
 def late_text(length_ms: int) -> str:
-    """A length of time for people: ``3 ms``, ``2m5s``."""
+    """A length of time for people, to two units: ``3 ms``, ``2m5s``, ``125d7h``."""
     if length_ms < 1_000:
         return f"{length_ms} ms"
     if length_ms < 10_000:
         return f"{length_ms / 1_000:.1f} s".replace(".0 s", " s")
-    return duration_text(length_ms // 1_000 * 1_000)
+    return "".join(re.findall(r"\d+[a-z]+", duration_text(length_ms // 1_000 * 1_000))[:2])
+
+
+def rest_text(reason: str, span: str) -> str:
+    """
+    How a schedule was put to rest.
+
+    Args:
+        reason: As it is stored.
+        span: Since when, or from when to when, with a blank before it.
+    """
+    if reason == "by hand":
+        return f"paused {reason}{span}"
+    if reason == "declared":
+        return f"declared as paused{span}"
+    if _FAILURES.fullmatch(reason):
+        return f"paused{span}, {reason}"
+    return f"paused{span}: {reason}"
 
 
 def _fired(entry: Occurrence, state_of: Callable[[str], JobState]) -> str:
@@ -110,23 +132,35 @@ def _backfilled(
     )
 
 
-def _skipped(entry: Occurrence, history: Sequence[Occurrence], when: Callable[[int], str]) -> str:
+def _skipped(
+    entry: Occurrence,
+    history: Sequence[Occurrence],
+    when: Callable[[int], str],
+    state_of: Callable[[str], JobState],
+) -> str:
     other = next(
         (one for one in history if one.job_id is not None and one.job_id == entry.in_the_way), None
     )
     job = f"job {entry.in_the_way}"
+    doing = ""
+    if other is None or other.finished_ms is None:
+        doing = _DOING.get(state_of(entry.in_the_way or ""), "")
+        doing = f"; it still {doing}" if doing else ""
     if other is None:
-        return f"skipped, because {job} had not ended"
+        return f"skipped, because {job} had not ended{doing}"
     job += f" of {when(other.nominal_ms)}"
     if other.started_ms is not None and other.started_ms <= entry.planned_ms:
         ended = f", and ran until {when(other.finished_ms)}" if other.finished_ms else ""
         return f"skipped, because {job} was still running{ended}"
-    ended = f"; it ended at {when(other.finished_ms)}" if other.finished_ms else ""
+    ended = f"; it ended at {when(other.finished_ms)}" if other.finished_ms else doing
     return f"skipped, because {job} had not ended{ended}"
 
 
 def _missed(
-    entry: Occurrence, when: Callable[[int], str], absences: Sequence[tuple[int, int]]
+    entry: Occurrence,
+    when: Callable[[int], str],
+    absences: Sequence[tuple[int, int]],
+    rests: Sequence[Rest],
 ) -> str:
     word, _, more = entry.reason.partition(" ")
     try:
@@ -139,12 +173,22 @@ def _missed(
         if absent is not None:
             span = f"no beat was up from {when(absent[0])} to {when(absent[1])}"
             text = span if reason is MissedReason.NO_BEAT else f"{span}, and {text}"
+        rest = _rest(entry, rests) if reason is MissedReason.PAUSED else None
+        if rest is not None:
+            span = f" from {when(rest.from_ms)} to {when(rest.until_ms)}"
+            text = f"the schedule was {rest_text(rest.reason, span)}"
     told = f"missed: {text}"
     if entry.count > 1:
         many = f"at least {entry.count}" if more else str(entry.count)
         until = when(entry.last_ms or entry.nominal_ms)
-        told += f", as {many} fire times from {when(entry.nominal_ms)} to {until}"
+        told += f"; one of {many} fire times from {when(entry.nominal_ms)} to {until}"
     return told
+
+
+def _rest(entry: Occurrence, rests: Sequence[Rest]) -> Rest | None:
+    """The last pause in which the occurrence was due."""
+    holding = [one for one in rests if one.from_ms <= entry.planned_ms <= one.until_ms]
+    return holding[-1] if holding else None
 
 
 def _absence(entry: Occurrence, absences: Sequence[tuple[int, int]]) -> tuple[int, int] | None:

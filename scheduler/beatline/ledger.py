@@ -9,6 +9,7 @@ nominal fire time and the instant of the event in UTC milliseconds, and what the
 ``skipped``    id of the job that was in the way
 ``missed``     last fire time of the span, number of fire times, reason
 ``ended``      state, worker, started ms; the last two only where a worker told
+``rested``     reason; the schedule was paused from the first instant to the second
 ``backfilled`` job id (16 bytes), name of the backfill's run
 ``filled``     job id (16 bytes), and as ``ended``
 ============== ================================================================
@@ -141,6 +142,26 @@ class Occurrence:
     def run_ms(self) -> int | None:
         """How long the job's last run took, where known."""
         return _length_ms(self.started_ms, self.finished_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """A stretch of time in which a schedule was paused, and is no more: from, until, and why."""
+
+    from_ms: int
+    until_ms: int
+    reason: str
+
+
+def read_rests(events: Iterable[bytes]) -> list[Rest]:
+    """The pauses behind the events that have ended, oldest first."""
+    rests = []
+    for event in events:
+        word, *instants, reason = [*event.split(b" ", 3), b"", b"", b""][:4]
+        from_ms, until_ms = (_number(instant) for instant in instants)
+        if word == b"rested" and from_ms is not None and until_ms is not None:
+            rests.append(Rest(from_ms, until_ms, reason.decode("utf-8", "replace")))
+    return rests
 
 
 def read_history(

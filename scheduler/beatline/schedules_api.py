@@ -26,7 +26,7 @@ from beatline.errors import BeatlineError, WrongUse
 from beatline.explaining import Explanation, Known, Verdict, explain, explain_unknown
 from beatline.ids import id_text, new_id, partition_of_name
 from beatline.keys import prefix
-from beatline.ledger import LATEST, Occurrence, read_history
+from beatline.ledger import LATEST, Occurrence, read_history, read_rests
 from beatline.occurrence_jobs import OccurrenceJobs
 from beatline.schedule import Overlap, Schedule
 from beatline.schedule_books import ScheduleBooks
@@ -303,6 +303,7 @@ class Schedules:
             paused=stored.paused,
             paused_at_ms=stored.paused_at_ms,
             applied_ms=stored.applied_ms,
+            rests=read_rests(events),
             state_of=lambda job_id: self._app.jobs.get(job_id).state,
         )
         return explain(known, text)

@@ -90,7 +90,7 @@ def test_backfill_when_missed_then_history_and_why_tell_both(
     assert id_text(held.id) == first.backfill.job_id
     missed = (
         "tick 2026-01-05 01:00:00 UTC: missed: no beat was up from 2026-01-05 00:00:00 UTC to "
-        "2026-01-05 03:01:00 UTC, as 3 fire times from 2026-01-05 01:00:00 UTC to "
+        "2026-01-05 03:01:00 UTC; one of 3 fire times from 2026-01-05 01:00:00 UTC to "
         "2026-01-05 03:00:00 UTC; then backfilled by job "
     )
     assert f"{missed}{id_text(held.id)}, which runs; next is" in running.sentence
@@ -162,7 +162,10 @@ def test_backfill_when_the_schedule_rests_then_makes_what_has_passed(
 
     assert [1, 2] == _hours(stage)
     assert "tick 2026-01-05 01:00:00 UTC: backfilled by job" in resting.sentence
-    assert "missed: the schedule was paused, as 2 fire times" in schedules.why("tick").sentence
+    assert (
+        "missed: the schedule was paused by hand from 2026-01-05 00"
+        in schedules.why("tick").sentence
+    )
     assert "then backfilled by job" in schedules.why("tick", "02:00").sentence
 
 

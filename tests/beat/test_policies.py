@@ -84,7 +84,7 @@ def test_schedule_when_it_fails_as_often_as_declared_then_rests_until_resumed(
     assert first == rested
     assert first.count(Fate.ENDED) == 2
     assert "the schedule is paused since " in told
-    assert ": after 2 failures in a row" in told
+    assert ", after 2 failures in a row" in told
     history = app.schedules.history("tick", 1_000)
     assert ["paused"] == [one.reason for one in history if one.fate is Fate.MISSED]
     assert 4 == _fates(app).count(Fate.ENDED)

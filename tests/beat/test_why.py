@@ -13,6 +13,7 @@ from beatline.explaining import Verdict
 from beatline.ids import id_text
 from beatline.schedules_api import Schedules
 from tests.beat.stage import HOUR_MS, MINUTE_MS, MONDAY_MS, Stage
+from tests.beat.test_overlap import Hands
 
 #: 2026-03-29 00:00 UTC, the Sunday of Berlin's spring change, from Monday the 5th of January.
 _SPRING_MS = 1_774_742_400_000
@@ -90,7 +91,7 @@ def test_why_when_no_beat_was_up_then_from_when_to_when(schedules: Schedules, st
     assert Verdict.MISSED is told.verdict
     assert (
         "tick 2026-01-05 02:00:00 UTC: missed: no beat was up from 2026-01-05 00:00:00 UTC "
-        "to 2026-01-05 02:05:00 UTC, as 2 fire times from 2026-01-05 01:00:00 UTC "
+        "to 2026-01-05 02:05:00 UTC; one of 2 fire times from 2026-01-05 01:00:00 UTC "
         "to 2026-01-05 02:00:00 UTC; next is 2026-01-05 03:00:00 UTC"
     ) == told.sentence
 
@@ -109,16 +110,86 @@ def test_why_when_paused_then_since_when_and_why(schedules: Schedules, stage: St
     ) == told.sentence
 
 
-def test_why_when_it_was_paused_then_missed_for_that(schedules: Schedules, stage: Stage) -> None:
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [
+        ("", "paused by hand from {span}"),
+        ("the warehouse moves", "paused from {span}: the warehouse moves"),
+        ("after 2 failures in a row", "paused from {span}, after 2 failures in a row"),
+    ],
+)
+def test_why_when_it_was_paused_then_missed_for_that(
+    schedules: Schedules, stage: Stage, reason: str, expected: str
+) -> None:
     schedules.put("tick", "noop", every="1h")
-    schedules.pause("tick")
+    schedules.pause("tick", reason)
     stage.pass_ms(HOUR_MS + MINUTE_MS)
     schedules.resume("tick")
     stage.play(stage.beat(), HOUR_MS, step_ms=MINUTE_MS)
 
     told = schedules.why("tick", "01:00")
 
-    assert "01:00:00 UTC: missed: the schedule was paused; next is" in told.sentence
+    paused = expected.format(span="2026-01-05 00:00:00 UTC to 2026-01-05 01:01:00 UTC")
+    assert f"01:00:00 UTC: missed: the schedule was {paused}; next is" in told.sentence
+
+
+def test_why_when_declared_at_rest_then_says_so(schedules: Schedules) -> None:
+    schedules.put("tick", "noop", every="1h", paused=True)
+
+    told = schedules.why("tick")
+
+    assert (
+        "tick has not fired yet: the schedule is declared as paused since 2026-01-05 00:00:00 UTC"
+    ) == told.sentence
+
+
+def test_why_when_the_job_in_the_way_has_not_ended_then_what_it_does(
+    schedules: Schedules, stage: Stage
+) -> None:
+    schedules.put("tick", "noop", every="1h", overlap="skip")
+    stage.play(stage.beat(), 2 * HOUR_MS, step_ms=HOUR_MS)
+    (job,) = stage.jobs()
+
+    waiting = schedules.why("tick", "02:00")
+    Hands(stage).take()
+    running = schedules.why("tick", "02:00")
+
+    skipped = f"skipped, because job {id_text(job.id)} of 2026-01-05 01:00:00 UTC had not ended; it"
+    assert f"{skipped} still waits in its queue; next is" in waiting.sentence
+    assert f"{skipped} still runs; next is" in running.sentence
+
+
+def test_why_when_the_next_is_overdue_then_asks_for_a_beat(
+    schedules: Schedules, stage: Stage
+) -> None:
+    schedules.put("tick", "noop", every="1h")
+    stage.play(stage.beat(), HOUR_MS, step_ms=HOUR_MS)
+    stage.pass_ms(HOUR_MS + 8_000)
+
+    told = schedules.why("tick", "01:00")
+
+    assert told.sentence.endswith(
+        "; 2026-01-05 02:00:00 UTC is due for 8 s and not fired: is a beat up?"
+    )
+
+
+def test_why_when_it_never_fires_then_since_when(schedules: Schedules) -> None:
+    schedules.put("once", "noop", at="2020-01-01T00:00Z")
+
+    told = schedules.why("once")
+
+    assert (
+        "once has not fired, and never will: it names no fire time after it was declared, "
+        "2026-01-05 00:00:00 UTC"
+    ) == told.sentence
+
+
+def test_why_when_it_lies_far_ahead_then_the_length_has_two_units(schedules: Schedules) -> None:
+    schedules.put("tick", "noop", every="1h", offset="59s")
+
+    told = schedules.why("tick", "2026-02-05T03:00:59Z")
+
+    assert "2026-02-05 03:00:59 UTC: is planned, in 31d3h; next is" in told.sentence
 
 
 @pytest.mark.parametrize(

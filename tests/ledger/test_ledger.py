@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beatline.ids import id_text, occurrence_id
-from beatline.ledger import Backfill, Fate, Occurrence, read_history
+from beatline.ledger import Backfill, Fate, Occurrence, Rest, read_history, read_rests
 from beatline.states import JobState
 
 FIRE_MS = 1_767_571_200_000
@@ -237,3 +237,25 @@ def test_history_when_it_fired_and_was_backfilled_then_its_own_end_stays() -> No
     assert (Fate.ENDED, JobState.FAILURE) == (entry.fate, entry.outcome)
     assert entry.backfill is not None
     assert (JobState.SUCCESS, "") == (entry.backfill.outcome, entry.backfill.run)
+
+
+def test_rests_when_a_pause_has_ended_then_told_with_its_reason() -> None:
+    events = [
+        _event("fired", FIRE_MS, FIRE_MS, ID + b" "),
+        _event("rested", FIRE_MS + 1, FIRE_MS + 9, "the wärehouse moves".encode()),
+        b"rested 1",
+        b"rested x y z",
+        b"",
+    ]
+
+    rests = read_rests(events)
+
+    assert [Rest(FIRE_MS + 1, FIRE_MS + 9, "the wärehouse moves")] == rests
+    assert 1 == len(read_history(events))
+
+
+@given(st.lists(st.binary(max_size=60), max_size=10))
+def test_rests_when_given_any_bytes_then_never_fails(events: list[bytes]) -> None:
+    rests = read_rests(events)
+
+    assert len(rests) <= len(events)
