@@ -14,11 +14,14 @@ from collections.abc import Iterable, Mapping
 
 from beatline.states import TRANSITIONS
 from tests.model.seen import Seen
+from tests.store.support import START_US
 
 _EDGES = {
     row.script: {(source, target) for source in row.sources for target in row.targets}
     for row in TRANSITIONS
 }
+#: When the clock of every example starts.
+START_MS = START_US // 1000
 #: Where a job is before it is made, and after it was forgotten.
 NOWHERE = "UNKNOWN"
 
@@ -91,7 +94,10 @@ class Books:
                 for event in events
                 if event.startswith((b"fired ", b"skipped ", b"missed "))
             )
-            instants = Counter(nominal for _, nominal in decided.elements())
+            # Instants that a trigger named; those of calls by hand lie before all of them.
+            instants = Counter(
+                nominal for _, nominal in decided.elements() if int(nominal) >= START_MS
+            )
             twice = [nominal for nominal, count in instants.items() if count > 1]
             assert not twice, f"schedule {name}: {twice} decided twice"
 
