@@ -12,6 +12,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
@@ -182,8 +183,8 @@ class App:
         endpoint = self.endpoint()
         if self._fit is not self.settings:
             sender = Sender(endpoint, self.settings, self.sender)
-            self._look_at_server(sender)
-            sender.close()
+            with closing(sender):
+                self._look_at_server(sender)
         return endpoint
 
     def _look_at_server(self, sender: Sender) -> None:

@@ -190,8 +190,8 @@ class Sending(Generic[P, R]):
         sent_kwargs = call_arguments(None, kwargs)[1]
         all_args: list[Sequence[Any]] = []
         for call in calls:
-            # A tuple needs no second look, and most calls are one.
-            args = call if type(call) is tuple else call_arguments(call, None)[0]
+            # These need no second look, and most calls are one.
+            args = call if isinstance(call, (tuple, list)) else call_arguments(call, None)[0]
             self._check.call(args, sent_kwargs)
             all_args.append(args)
         return all_args, sent_kwargs
