@@ -450,3 +450,25 @@ def test_backfill_when_there_were_a_hundred_runs_then_the_oldest_is_forgotten(
     names = stage.connection.call("HKEYS", stage.prefix + b"backfills:tick")
     assert 100 == len(names)
     assert {b"run 0"} == {b"run %d" % number for number in range(101)} - set(names)
+
+
+def test_backfill_when_there_are_many_partitions_then_each_schedule_finds_its_own(
+    redis_url: str,
+) -> None:
+    app = App("tests", redis=redis_url, partitions=4)
+    names = [f"tick-{number}" for number in range(8)]
+    for name in names:
+        app.schedules.put(name, "noop", every="6h", paused=True)
+
+    made = [
+        app.schedules.backfill(name, *_DAY_BEFORE, overlap="allow", wait=False) for name in names
+    ]
+    again = [app.schedules.backfill(name, *_DAY_BEFORE).fire_times for name in names]
+
+    assert [4] * 8 == [done.made for done in made]
+    assert [()] * 8 == again
+    entries = [app.schedules.history(name) for name in names]
+    jobs = {one.backfill.job_id for history in entries for one in history if one.backfill}
+    assert 32 == len(jobs)
+    assert {"QUEUED"} == {str(app.jobs.get(job).state) for job in jobs}
+    app.close()

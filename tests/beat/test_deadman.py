@@ -11,9 +11,11 @@ import pytest
 
 from beatline import App
 from beatline.beat.partition_round import PartitionRound
+from beatline.keys import prefix
 from beatline.schedules_api import Schedules
 from beatline.store.expecting import Alert, count_expected, raise_alerts, read_alerts
 from beatline.store.invariants import check
+from beatline.wire.connection import Endpoint, HeldConnection
 from tests.beat.stage import HOUR_MS, MINUTE_MS, MONDAY_MS, SECOND_MS, Stage, every
 from tests.beat.test_overlap import Hands
 
@@ -296,6 +298,24 @@ def test_alerts_when_many_are_due_then_raised_in_steps(stage: Stage) -> None:
 
     assert (100, 50, 0) == (len(first), len(second), len(third))
     assert Alert("s000", MONDAY_MS, 1_000, None) == read_alerts(stage.connection, stage.prefix)[0]
+
+
+def test_alerts_when_there_are_many_partitions_then_all_are_told(redis_url: str) -> None:
+    app = App("tests", redis=redis_url, partitions=4)
+    names = [f"tick-{number}" for number in range(8)]
+    for name in names:
+        app.schedules.put(name, "noop", every="1h", expect_within="1s")
+    connection = HeldConnection(Endpoint(redis_url))
+    for number in range(4):
+        where = prefix("sched", number)
+        connection.call("HSET", where + b"watch", "w", 2 * HOUR_MS)
+        raise_alerts(connection, where)
+
+    alerts = app.schedules.alerts()
+
+    assert names == sorted(alert.schedule for alert in alerts)
+    connection.close()
+    app.close()
 
 
 def _commands(stage: Stage) -> int:

@@ -98,3 +98,32 @@ def test_backfill_when_interrupted_while_it_waits_then_goes_on_and_runs_each_onc
     assert "often 2026-01-04 09:29:00 UTC: backfilled by job " in told.out
     assert ", which ran at " in told.out
     assert " and ended in SUCCESS after " in told.out
+
+
+def test_backfill_when_killed_again_and_again_then_each_job_is_made_once(
+    sched: Callable[..., Command], run_on: Run, app: App, redis_url: str
+) -> None:
+    days = ("--from", "2026-01-01", "--to", "2026-01-06", "--overlap", "allow")
+
+    def kill_one() -> bool:
+        """Kill the command as soon as it has made more jobs; whether it was still at work."""
+        before = app.queues.depth("default")
+        filling = sched("schedules", "backfill", "often", *days, BEATLINE_REDIS_URL=redis_url)
+        eventually(
+            lambda: app.queues.depth("default") > before or filling.process.poll() is not None,
+            every=0.002,
+            what="the next jobs",
+        )
+        filling.process.kill()
+        return filling.process.wait() == -signal.SIGKILL
+
+    kills = [kill_one() for _ in range(3)]
+    last = run_on("schedules", "backfill", "often", *days)
+
+    assert any(kills)
+    assert 0 == last.code
+    assert "8,640 jobs" in last.out
+    assert 8_640 == app.queues.depth("default")
+    view = app.schedules.get("often")
+    assert view is not None
+    assert 8_640 == view.stored.counters["backfilled"]
