@@ -34,8 +34,9 @@ def send_mail_at(due: datetime) -> None:
 def worker(arguments: list[str]) -> None:
     if batch := SETTINGS.get("batch"):
         become("python", "-m", "benchmarks.narrow_worker", arguments[0], str(batch))
-    pool = ["-P", "asyncio"] if SETTINGS.get("asyncio") else []
-    become("sched", "worker", "-A", "benchmarks/bench_app.py:app", "-c", arguments[0], *pool,
+    # In the asyncio pool -c says how many coroutines run at the same time; its default is ours.
+    pool = ["-P", "asyncio", "--children"] if SETTINGS.get("asyncio") else ["-c"]
+    become("sched", "worker", "-A", "benchmarks/bench_app.py:app", *pool, arguments[0],
            *SETTINGS.get("worker", []))  # fmt: skip
 
 

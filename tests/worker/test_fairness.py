@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from beatline import App
 from tests.processes import Command, Journal
 from tests.servers import eventually
@@ -61,15 +63,25 @@ def test_worker_when_queues_are_weighted_wrongly_then_says_what_to_do(sched: Sta
     assert "remedy: use a whole number from 1 to 1000, such as mail=3" in command.output
 
 
-def test_short_jobs_when_a_long_one_lies_in_front_then_run_on_the_other_child(
-    worker: Start, app: App, journal: Journal
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("-c", "2"),
+        ("-P", "threads", "-c", "2"),
+        ("-P", "threads", "--children", "2", "-c", "1"),
+        ("-P", "asyncio", "-c", "2"),
+    ],
+    ids=["prefork", "two-threads", "two-children-of-one-thread", "asyncio"],
+)
+def test_short_jobs_when_a_long_one_lies_in_front_then_run_beside_it(
+    worker: Start, app: App, journal: Journal, options: tuple[str, ...]
 ) -> None:
-    worker("-c", "2", "-Q", "a,b")
+    worker("-Q", "a,b", *options)
     for child in range(2):
         app.send_task("nap", (f"blocker{child}", 0.5), queue="a")
     journal.wait_for("start", 2)
 
-    # Quick ones let both children's batches grow; the long one then has others behind it in its.
+    # Quick ones let batches grow; the long one then has others behind it in its own.
     for at in range(240):
         app.send_task("note", (f"quick{at}",), queue="a")
     app.send_task("nap", ("long", 4.0), queue="a")
