@@ -1,11 +1,17 @@
 -- part handing: ready jobs straight into the hands of idle consumers (R10, R16).
--- Takes an idle consumer out of all its idle sets; nil where none is left.
-local function claim_idle(queue)
+local function holds_any(worker, consumer)
+  for _, holder in ipairs(safely('HVALS', P .. 'held:' .. worker)) do
+    if string.sub(holder, 1, #consumer + 1) == consumer .. ':' then return true end
+  end
+end
+
+-- Takes an idle consumer out of all its idle sets; nil where none is left. What is to be run alone
+-- (R4) needs one that holds nothing; those that run several jobs at a time wait on.
+local function claim_idle(queue, is_alone)
+  local busy, found = {}, nil
   for _ = 1, 1000 do
     local member = safely('SPOP', P .. 'idle:' .. queue)
-    if not member then
-      return nil
-    end
+    if not member then break end
     local worker, consumer, connection, queues =
       string.match(member, '^([^|]+)|([^|]+)|(%d+)|(.+)$')
     for other in string.gmatch(queues or '', '[^,]+') do
@@ -13,15 +19,25 @@ local function claim_idle(queue)
     end
     if worker and is_alive(worker)
       and safely('HEXISTS', P .. 'consumers:' .. worker, consumer) == 1 then
-      return worker, consumer, connection, queues
+      if not is_alone or not holds_any(worker, consumer) then
+        found = { worker, consumer, connection, queues }
+        break
+      end
+      busy[#busy + 1] = { member, queues }
     end
   end
+  for _, one in ipairs(busy) do
+    for other in string.gmatch(one[2], '[^,]+') do
+      safely('SADD', P .. 'idle:' .. other, one[1])
+    end
+  end
+  return found
 end
 
 -- A hand-off is an offer (R10): held from here on, and withdrawn if nobody opens it.
-local function hand_over(id, record, worker, consumer, connection, queues)
+local function hand_over(id, record, charges, claimed)
+  local worker, consumer, connection, queues = unpack(claimed)
   local fence, wake = text(draw_fence(1)), consumer .. ':' .. connection
-  local charges = count_of('deliveries', id)
   safely('HSET', P .. 'held:' .. worker, id, consumer .. ':' .. fence)
   safely('RPUSH', P .. 'wake:' .. wake, table.concat(
     { fence, charges, count_of('attempts', id), text(#id) }, ' ') .. '\n' .. id .. record)
@@ -51,10 +67,10 @@ local function hand_over_some(queue, entry, ids)
   local rest = {}
   for _, id in ipairs(ids) do
     local record = #rest == 0 and safely('HGET', P .. 'jobs', id)
-    local worker, consumer, connection, queues
-    if record then worker, consumer, connection, queues = claim_idle(queue) end
-    if worker then
-      hand_over(id, record, worker, consumer, connection, queues)
+    local charges = record and count_of('deliveries', id)
+    local claimed = record and claim_idle(queue, charges ~= '0')
+    if claimed then
+      hand_over(id, record, charges, claimed)
     else
       rest[#rest + 1] = id
     end
