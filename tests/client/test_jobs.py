@@ -52,7 +52,7 @@ class TestGet:
         result = app.send_task("t")
         raw_id = app.jobs.get(result.id).raw_id
         with redis_server.client() as client:
-            record = client.hget("{sched:0}:jobs", raw_id)
+            record: Any = client.hget("{sched:0}:jobs", raw_id)
             client.hset("{sched:0}:jobs", raw_id, record[:-3])
 
         view = app.jobs.get(result.id)
