@@ -40,6 +40,22 @@ def test_queues_when_weighted_and_the_first_never_ends_then_the_other_runs(
     assert ["quiet"] == journal.keys("ran")
 
 
+def test_status_when_queues_are_weighted_then_knows_who_serves_them(
+    worker: Start, sched: Start, app: App
+) -> None:
+    for _ in range(200):
+        app.send_task("flood", ("busy", 4), queue="busy")
+    app.send_task("note", ("lonely",), queue="lonely")
+    worker("-c", "1", "-Q", "busy=5,quiet=1")
+
+    status = sched("status")
+    status.wait()
+
+    assert "busy=5,quiet=1" in status.output
+    assert "queue lonely has 1 jobs and no worker" in status.output
+    assert "queue busy has" not in status.output
+
+
 def test_queues_when_in_strict_order_then_the_second_waits_for_the_first(
     worker: Start, app: App, journal: Journal
 ) -> None:
