@@ -67,6 +67,9 @@ def _expected(world: World) -> dict[str, Any]:
         "offers": {raw_id: world.held[raw_id].fence for raw_id in world.unopened},
         "fence": world.fence,
         "set aside": set(),
+        "expected": world.expected,
+        "alerts": world.alerts,
+        "recovered": world.recovered,
         "schedules": {
             name: (one.revision, one.next_ms, one.decided_ms, one.paused, one.definition)
             for name, one in world.schedules.items()
@@ -114,6 +117,9 @@ def _actual(seen: Seen) -> dict[str, Any]:
         "idle": _pairs((queue, *pair) for queue, pairs in seen.idle.items() for pair in pairs),
         "offers": seen.offers,
         "fence": seen.fence,
+        "expected": {name.decode(): due for name, due in seen.scores("expected").items()},
+        "alerts": {name.decode() for name in seen.hashed("alerts")},
+        "recovered": [name.decode() for name in seen.state.get("recovered", [])],
         # Schedules are set aside by a call of their own; nothing else here is garbage.
         "set aside": {one for one in seen.scores("quarantine") if one[:9] != b"schedule "},
         "schedules": {

@@ -29,6 +29,7 @@ class SettleCall:
     holding: int = 0
     tells_all: bool = False
     goes_idle: bool = True
+    runs_several: bool = False
 
 
 # --- enqueue, promote ---------------------------------------------------------------------------
@@ -135,7 +136,8 @@ def expect_settle(world: World, call: SettleCall, taken: Taken, seen: Seen) -> N
     for raw_id, fence in zip(new, fences, strict=True):
         world.draw(fence)
         world.held[raw_id] = Holding(call.worker, call.consumer, fence)
-    is_idle = not told and not new and holding == 0 and all_seen and call.goes_idle
+    may_wait = holding == 0 or call.runs_several
+    is_idle = not told and not new and may_wait and all_seen and call.goes_idle
     consumer.waits = is_idle and bool(call.queues)
     consumer.queues = call.queues if is_idle else ""
     consumer.last, consumer.connection = call.number, call.connection

@@ -150,6 +150,7 @@ class DeliveryRules(Stage):
             tuple(self._settlement(luck, pair) for pair in dict.fromkeys(pairs)),
             limit=limit,
             tells_all=hand.must_ask or luck.choice((False, True)),
+            runs_several=hand.runs_several,
         )
         self._settle(hand, replace(call, holding=self._still_held(call)), is_lost=False)
 
@@ -175,6 +176,7 @@ class DeliveryRules(Stage):
             *(hand.worker, hand.name, hand.number, hand.connection, hand.queues),
             *(tuple(ended), tuple(acks), limit),
             tells_all=hand.must_ask,
+            runs_several=hand.runs_several,
         )
         # What it holds for certain; more than there is where a job was taken away meanwhile.
         holding = max(len(hand.believed) - len(acks) - len(ended), self._still_held(call))
@@ -201,6 +203,7 @@ class DeliveryRules(Stage):
         acks = [part for pair in call.acks for part in pair]
         rich = [part for one in call.settlements for part in one]
         flags = ("s" if call.tells_all else "") + ("i" if call.goes_idle else "")
+        flags += "h" if call.runs_several else ""
         arguments = (
             *(call.worker, call.consumer, call.number, flags, call.limit, call.connection),
             *(call.holding, call.queues, len(call.acks), *acks, *rich),

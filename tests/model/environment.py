@@ -21,6 +21,7 @@ class Hand:
         unanswered: The call whose reply was lost: it is repeated before any other.
         must_ask: What it holds is not certain: its next call asks for everything.
         is_dead: Its process has ended.
+        runs_several: It runs several jobs at a time, and waits for more while it holds some.
     """
 
     worker: str
@@ -32,6 +33,7 @@ class Hand:
     unanswered: SettleCall | None = None
     must_ask: bool = False
     is_dead: bool = False
+    runs_several: bool = False
 
 
 @dataclass

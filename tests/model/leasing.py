@@ -74,7 +74,7 @@ def expect_renew(
 def expect_release(
     world: World,
     call: SettleCall,
-    charged_fence: int | None,
+    charged_fences: Sequence[int],
     max_deliveries: int,
     seen: Seen,
 ) -> int:
@@ -88,7 +88,7 @@ def expect_release(
     for one in call.settlements:
         end_delivery(world, call, one, seen)
     entries = world.holdings(call.worker, call.consumer)
-    charged = set() if charged_fence is None else {charged_fence} - unopened
+    charged = set(charged_fences) - unopened
     world.return_to_front(entries, charged, max_deliveries, seen)
     return len(entries)
 

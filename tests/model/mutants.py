@@ -58,6 +58,12 @@ MUTANTS = (
         "elseif false then",
     ),
     Mutant(
+        "R4 a charged job is handed to a busy consumer",
+        "promote",
+        "if not is_alone or not holds_any(worker, consumer) then",
+        "if true then",
+    ),
+    Mutant(
         "R8 a repeated enqueue makes its jobs again",
         "enqueue",
         "if last and last < 9e15 and last >= tonumber(number) then",
@@ -66,7 +72,7 @@ MUTANTS = (
     Mutant(
         "R10 an unopened offer is charged",
         "release",
-        "one.is_charged = one.fence == charged and not unopened[one.fence]",
+        "one.is_charged = charged[one.fence] and not unopened[one.fence]",
         "one.is_charged = true",
     ),
     Mutant(

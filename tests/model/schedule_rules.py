@@ -22,6 +22,7 @@ from tests.model.scheduling import (
     Declared,
     Plan,
     carry_out,
+    expect_alerts,
     expect_apply,
     expect_backfill,
     expect_cancel,
@@ -119,6 +120,7 @@ class ScheduleRules(SupervisorRules):
             rests=luck.choice((False, False, True)),
             takes_over=luck.choice((False, True)),
             pause_after=2 if definition == "e" else None,
+            within_ms=4_000 if definition == "e" else None,
         )
 
     def _next_instant(self, name: str, offset: int) -> int:
@@ -256,6 +258,17 @@ class ScheduleRules(SupervisorRules):
             expect,
         )
 
+    @action(2, "schedules", limit=(1, 100))
+    def raise_alerts(self, luck: Luck, limit: int) -> None:
+        """A beat looks for schedules that have not succeeded within their time."""
+        place = self.partition
+
+        def expect(answer: list[list[bytes]], _: Seen) -> None:
+            wanted = expect_alerts(self.world, limit)
+            assert wanted == tuple([name.decode() for name in names] for names in answer)
+
+        self.step("raise_alerts", lambda: place.run("raise_alerts", limit), expect)
+
     @action(
         *(3, "schedules", lambda self: self.world.schedules),
         overlap=OVERLAPS,
@@ -348,4 +361,5 @@ def _arguments(one: Declared) -> tuple[Argument, ...]:
         *(one.name, one.definition, one.trigger, one.source, next_ms, next_ms),
         *("1" if one.rests else "", "take" if one.takes_over else "", one.zones),
         one.pause_after or "",
+        one.within_ms or "",
     )

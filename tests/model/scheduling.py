@@ -23,6 +23,7 @@ class Declared:
     rests: bool = False
     takes_over: bool = False
     pause_after: int | None = None
+    within_ms: int | None = None
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,22 @@ class Plan:
 
 @dataclass(frozen=True)
 class Judged:
-    """What a declaration meets: word, next fire time, zones, pause, and why it is refused."""
+    """
+    What a declaration meets.
+
+    Attributes:
+        word: The answer.
+        next_ms, zones, paused: What is stored afterwards.
+        why: Why it is refused.
+        is_kept: Whether the next fire time stays.
+    """
 
     word: str
     next_ms: int | None = None
     zones: str = ""
     paused: str = ""
     why: str = ""
+    is_kept: bool = False
 
 
 def judge(world: World, one: Declared) -> Judged:
@@ -62,7 +72,7 @@ def judge(world: World, one: Declared) -> Judged:
         paused = ""
     if one.rests and not paused:
         paused = "declared"
-    next_ms, zones = one.next_ms, one.zones
+    next_ms, zones, is_kept = one.next_ms, one.zones, False
     if (
         old is not None
         and not was_aside
@@ -70,15 +80,16 @@ def judge(world: World, one: Declared) -> Judged:
         and _version(old.zones) >= _version(one.zones)
     ):
         # The same trigger stays where it is; only newer zones move it.
-        next_ms, zones = old.next_ms, old.zones
+        next_ms, zones, is_kept = old.next_ms, old.zones, True
     if old is not None:
         before = (old.definition, old.source, old.trigger, old.next_ms, old.paused, old.zones)
         after = (one.definition, one.source, one.trigger, next_ms, paused, zones)
         if before == after:
-            return Judged("SAME", next_ms, zones, paused)
+            return Judged("SAME", next_ms, zones, paused, is_kept=is_kept)
         if old.decided_ms is not None and next_ms is not None and next_ms <= old.decided_ms:
             return Judged("PASSED", why=str(old.decided_ms))
-    return Judged("CREATED" if old is None else "CHANGED", next_ms, zones, paused)
+    word = "CREATED" if old is None else "CHANGED"
+    return Judged(word, next_ms, zones, paused, is_kept=is_kept)
 
 
 def carry_out(world: World, one: Declared, judged: Judged, revision: bytes) -> None:
@@ -87,13 +98,15 @@ def carry_out(world: World, one: Declared, judged: Judged, revision: bytes) -> N
 
     Revisions come from the clock of tokens, and never start again (R21).
     """
+    if judged.word == "SAME":
+        world.expect_success(one.name, begins=False)
     if judged.word not in ("CREATED", "CHANGED"):
         return
     old, next_ms, paused = world.schedules.get(one.name), judged.next_ms, judged.paused
     changed = ModelSchedule(
         *(revision, one.definition, one.trigger, one.source, judged.zones, next_ms, paused)
     )
-    changed.pause_after = one.pause_after
+    changed.pause_after, changed.within_ms = one.pause_after, one.within_ms
     world.draw(int(revision))
     if old is not None:
         changed.decided_ms, changed.failures = old.decided_ms, old.failures
@@ -102,6 +115,11 @@ def carry_out(world: World, one: Declared, judged: Judged, revision: bytes) -> N
     world.scheduled.pop(one.name, None)
     if not paused and next_ms is not None:
         world.put_schedule_on_timeline(one.name, next_ms)
+    before = old.paused if old is not None else ""
+    rested = bool(before) and not before.endswith("failures in a row")
+    within_ms = old.within_ms if old is not None else None
+    begins = not judged.is_kept or rested or within_ms != one.within_ms
+    world.expect_success(one.name, begins=begins)
 
 
 def expect_apply(
@@ -134,8 +152,11 @@ def expect_pause(world: World, name: str, kind: str, reason: str) -> bool:
     if kind != "resume":
         schedule.paused = reason or "by hand"
         world.scheduled.pop(name, None)
+        if kind == "pause":
+            world.expect_success(name, begins=False)
     elif schedule.paused:
         schedule.paused, schedule.failures = "", 0
+        world.expect_success(name, begins=True)
         if schedule.next_ms is not None:
             world.put_schedule_on_timeline(name, schedule.next_ms)
     return True
@@ -147,8 +168,21 @@ def expect_remove(world: World, name: str, source: str) -> str:
     if schedule is not None and source and schedule.source != source:
         return "OWNED"
     world.scheduled.pop(name, None)
+    world.expected.pop(name, None)
+    world.alerts.discard(name)
     world.runs = {key: stands for key, stands in world.runs.items() if key[0] != name}
     return "ABSENT" if world.schedules.pop(name, None) is None else "REMOVED"
+
+
+def expect_alerts(world: World, limit: int) -> tuple[list[str], list[str]]:
+    """Schedules whose time is over by W, each told once; and those that succeeded after one."""
+    late = [name for name, due in world.expected.items() if due <= world.watched_ms]
+    raised = sorted(late, key=lambda name: (world.expected[name], name))[:limit]
+    for name in raised:
+        del world.expected[name]
+    world.alerts |= set(raised)
+    recovered, world.recovered = world.recovered, []
+    return raised, recovered
 
 
 def expect_fire(world: World, plan: Plan, seen: Seen) -> tuple[str, int, int]:

@@ -63,6 +63,7 @@ class SupervisorRules(DeliveryRules):
         living = [hand for hand in self.hands if hand.worker == name and not hand.is_dead]
         for _ in range(more if living else more + 1):
             hand = Hand(name, f"{name}{len(self.hands)}", WORKERS[name])
+            hand.runs_several = luck.random() < 0.3
             self.hands.append(hand)
             living.append(hand)
         names = [hand.name for hand in living]
@@ -116,7 +117,7 @@ class SupervisorRules(DeliveryRules):
         mine = list(hand.believed.items())
         ended = luck.some(mine)
         rest = [pair for pair in mine if pair not in ended]
-        charged = luck.choice(rest)[1] if rest and has_run else None
+        charged = [fence for _, fence in luck.some(rest)] if has_run else []
         call = SettleCall(
             *(hand.worker, hand.name, 0, 0, hand.queues),
             tuple(self._settlement(luck, pair) for pair in ended),
@@ -134,7 +135,7 @@ class SupervisorRules(DeliveryRules):
                 place.prefix,
                 hand.worker,
                 hand.name,
-                charged_fences=() if charged is None else (charged,),
+                charged_fences=charged,
                 forensics="{}",
                 max_deliveries=MAX_DELIVERIES,
                 result_ttl_ms=TTL_MS,

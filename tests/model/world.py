@@ -108,6 +108,7 @@ class ModelSchedule:
     next_ms: int | None
     paused: str = ""
     decided_ms: int | None = None
+    within_ms: int | None = None
     failures: int = 0
     pause_after: int | None = None
     counters: dict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -136,6 +137,10 @@ class World:
         self.scheduled: dict[str, int] = {}
         self.open: dict[str, set[bytes]] = defaultdict(set)
         self.buffered: dict[str, list[bytes]] = defaultdict(list)
+        #: W at which an alert is due; alerts that stand; schedules that succeeded after one.
+        self.expected: dict[str, int] = {}
+        self.alerts: set[str] = set()
+        self.recovered: list[str] = []
         #: Backfills: where a run stands, jobs made and skipped, whether it is over.
         self.runs: dict[tuple[str, str], tuple[int | None, int, int, bool]] = {}
         self.senders: dict[str, tuple[int, tuple[int, ...]]] = {}
@@ -189,12 +194,19 @@ class World:
 
     # --- places ---------------------------------------------------------------------------------
 
+    def _free_for(self, job: ModelJob, hands: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Who may be handed a job: one that is to be run alone needs somebody who holds nothing."""
+        if not job.charges:
+            return list(hands)
+        busy = {(one.worker, one.consumer) for one in self.held.values()}
+        return [pair for pair in hands if pair not in busy]
+
     def make_ready(self, place: Place, ids: Sequence[bytes], seen: Seen, *, front: bool) -> None:
         """The one way into readiness (R16): idle hands while nobody waits before, or the list."""
         queue, rest = place[0], list(ids)
         others_wait = any(row for (name, _), row in self.ready.items() if name == queue)
         while rest and not others_wait and queue not in self.resting_queues:
-            hands = self.idle_hands(queue)
+            hands = self._free_for(self.jobs[rest[0]], self.idle_hands(queue))
             if not hands:
                 break
             self._hand_over(rest.pop(0), hands, seen)
@@ -293,12 +305,42 @@ class World:
         schedule.counters[f"ended:{state}"] += 1
         if state == "SUCCESS":
             schedule.failures = 0
+            self._note_success(name, schedule)
         elif state in FAILURES:
             schedule.failures += 1
             most = schedule.pause_after or schedule.failures + 1
             if schedule.failures >= most and not schedule.paused:
                 schedule.paused = f"after {schedule.failures} failures in a row"
                 self.scheduled.pop(name, None)
+
+    def _note_success(self, name: str, schedule: ModelSchedule) -> None:
+        """What has to succeed within a time has done so, and has to do it again."""
+        if schedule.within_ms is None:
+            return
+        was_late = name in self.alerts
+        if was_late:
+            self.alerts.discard(name)
+            self.recovered.append(name)
+        if schedule.next_ms is None:
+            self.expected.pop(name, None)
+        elif was_late or name in self.expected:
+            self.expected[name] = self.watched_ms + schedule.within_ms
+
+    def expect_success(self, name: str, *, begins: bool) -> None:
+        """A time begins in which a schedule has to succeed, unless it rests on purpose."""
+        schedule = self.schedules[name]
+        rests = bool(schedule.paused) and not schedule.paused.endswith("failures in a row")
+        if schedule.within_ms is None or rests:
+            self.expected.pop(name, None)
+            self.alerts.discard(name)
+            return
+        is_known = name in self.expected or name in self.alerts
+        if schedule.next_ms is None or (is_known and not begins):
+            return
+        ahead_ms = schedule.next_ms - self.now_ms
+        ahead_ms = ahead_ms if ahead_ms > schedule.within_ms else 0
+        self.alerts.discard(name)
+        self.expected[name] = self.watched_ms + ahead_ms + schedule.within_ms
 
     def take_turn(self, name: str) -> None:
         """Where only those that wait have not ended, the first of them goes on."""

@@ -34,7 +34,7 @@ def die(partition: Partition, consumer: str, *, fence: int | None = None, most: 
         partition.prefix,
         "w",
         consumer,
-        charged_fence=fence,
+        charged_fences=() if fence is None else (fence,),
         forensics="{}",
         max_deliveries=most,
         result_ttl_ms=TTL_MS,
