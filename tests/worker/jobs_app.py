@@ -227,3 +227,25 @@ def who(self: Task, seconds: float) -> list[str]:
         job = current_job()
         told += [self.request.id, job.id if job else ""]
     return told
+
+
+@app.task(name="stuck", time_limit=0.3)
+def stuck(key: str) -> None:
+    """In one long call: a thread cannot be interrupted there."""
+    write_journal("start", key)
+    time.sleep(60)
+
+
+@app.task(name="delivery_of", ignore_result=True)
+def delivery_of(key: str, seconds: float) -> None:
+    """Tells with which delivery it began and ended."""
+    job = current_job()
+    assert job is not None
+    write_journal("start", key)
+    pause(seconds)
+    write_journal("end", f"{key}:{job.delivery}")
+
+
+@app.task(name="loop")
+async def loop() -> int:
+    return id(asyncio.get_running_loop())

@@ -17,6 +17,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -94,6 +95,8 @@ class Executor:
         worker: Id of the worker, for results and the ledger.
         time_limit_ms, soft_time_limit_ms: For tasks that say none.
         courier: Carries what jobs tell of themselves.
+        one_loop_at_a_time: Several threads of ours are greenlets of one, in which only one event
+            loop can run.
     """
 
     def __init__(
@@ -104,7 +107,9 @@ class Executor:
         time_limit_ms: int = 0,
         soft_time_limit_ms: int = 0,
         courier: Courier | None = None,
+        one_loop_at_a_time: bool = False,
     ) -> None:
+        self._loop_turn = threading.Lock() if one_loop_at_a_time else nullcontext()
         self._app = app
         self._worker = worker
         self._hard_ms = time_limit_ms
@@ -199,7 +204,8 @@ class Executor:
                 task.before_start(run.request.id, job.args, job.kwargs)
                 value = task.begin_body(job.args, job.kwargs)
                 if inspect.iscoroutine(value):
-                    value = self.keeper.run(value)
+                    with self._loop_turn:
+                        value = self.keeper.run(value)
         # A job may raise anything, SystemExit and KeyboardInterrupt included; all of it is the
         # job's end, never the child's.
         except BaseException as error:  # noqa: BLE001

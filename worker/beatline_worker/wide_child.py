@@ -69,6 +69,7 @@ class WideChild:
             time_limit_ms=options.time_limit_ms,
             soft_time_limit_ms=options.soft_time_limit_ms,
             courier=Courier(endpoint, consumer, **where),
+            one_loop_at_a_time=options.pool == "gevent",
         )
         kind = GreenletConsumer if options.pool == "gevent" else WideConsumer
         self._consumer = kind(
@@ -309,8 +310,8 @@ class WideChild:
         if row.stop or row.retiring:
             return True
         if most and row.finished + len(self._in_hand) - self._desk.finished_count >= most:
-            if row.finished >= most:
-                row.retiring = 1
+            # What is here is its last: another child takes its place from now on.
+            row.retiring = 1
             return True
         return False
 
