@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from beatline.schedule import CatchUp, Schedule
+from beatline.triggers import Timetable
+from beatline.units import duration_text
 from beatline_schedules.calendars import Calendars
 from beatline_schedules.calls import check_arguments, check_queue_name, check_task
 from beatline_schedules.document import Mapping as MappingNode
@@ -194,6 +196,8 @@ class FileReading:
         if "queue" in given:
             check_queue_name(self._report, given["queue"], self._known.queue_names)
         self._check_together(given)
+        if timetable is not None:
+            self._check_expectation(given, timetable)
         if name is None or timetable is None or self._report.noted > before:
             return None
         if any(entry.value is None for entry in given.values()):
@@ -255,6 +259,19 @@ class FileReading:
                 soft.node,
                 "soft_time_limit is not shorter than time_limit, so it never takes effect",
                 "make it shorter, or leave it out",
+            )
+
+    def _check_expectation(self, given: dict[str, Given], timetable: Timetable) -> None:
+        within = given.get("expect_within")
+        if within is None or not within.value:
+            return
+        shortest_ms = timetable.trigger.interval_floor_ms()
+        if shortest_ms is not None and shortest_ms >= within.value:
+            self._report.remark(
+                within.node,
+                f"expect_within {duration_text(within.value)} raises alerts where all is well: "
+                f"fire times lie at least {duration_text(shortest_ms)} apart",
+                "make it longer than the longest pause between two fire times and a job's run",
             )
 
 

@@ -226,6 +226,24 @@ def test_backfill_when_too_many_would_wait_then_goes_on_as_they_end(
     assert 401 == len(stage.jobs())
 
 
+def test_backfill_when_the_job_in_the_way_was_lost_then_the_next_is_sent_on(
+    schedules: Schedules, stage: Stage
+) -> None:
+    schedules.put("tick", "noop", every="1m", paused=True)
+    span = ("2026-01-04T00:00Z", "2026-01-04T10:00Z")
+    schedules.backfill("tick", *span, wait=False)
+    (running,) = stage.ready()
+    stage.connection.call("DEL", stage.prefix + b"ready:default:4")
+    stage.end_jobs([running])
+
+    again = schedules.backfill("tick", *span, wait=False)
+    stage.settle(stage.beat())
+
+    assert (501, False) == (again.made, again.is_done)
+    second = occurrence_id("tick", MONDAY_MS - _DAY_MS + MINUTE_MS, 0, again.run)
+    assert [second] == stage.ready()
+
+
 class _BrokenOffError(Exception):
     """Somebody has pressed Ctrl-C."""
 

@@ -222,3 +222,29 @@ def test_examine_when_a_default_has_a_problem_then_it_is_told_once_at_the_defaul
 
     assert ["2:13"] == [f"{problem.line}:{problem.column}" for problem in declared.problems]
     assert ["b"] == [schedule.name for schedule in declared.schedules]
+
+
+@pytest.mark.parametrize(
+    ("keys", "apart"),
+    [("every: 1d", "1d"), ('cron: "30 2 * * *"', "1d"), ("every: 2h, expect_within: 2h", "2h")],
+)
+def test_examine_when_expect_within_is_shorter_than_the_interval_then_remarked(
+    examine_text: Examine, keys: str, apart: str
+) -> None:
+    within = "" if "expect_within" in keys else ", expect_within: 5h"
+
+    declared = examine_text(f"schedules:\n  a: {{task: t, {keys}{within}}}")
+
+    assert [] == declared.problems
+    (remark,) = declared.remarks
+    assert f"raises alerts where all is well: fire times lie at least {apart} apart" in str(remark)
+    assert 2 == remark.line
+
+
+@pytest.mark.parametrize("keys", ["every: 1h", 'cron: "0 */4 * * *"', "at: 2030-01-01"])
+def test_examine_when_expect_within_is_longer_than_the_interval_then_no_remark(
+    examine_text: Examine, keys: str
+) -> None:
+    declared = examine_text(f"schedules:\n  a: {{task: t, {keys}, expect_within: 5h}}")
+
+    assert ([], []) == (declared.problems, declared.remarks)

@@ -30,6 +30,9 @@ local function is_full()
 end
 
 if ARGV[10] and is_full() then
+  -- Where the job in the way was lost, nobody else may come by for long to send on the next.
+  open_jobs(name)
+  take_turn(name)
   return { 'FULL', stands and entry or '' }
 end
 -- The run that was worked at the longest time ago makes room for a new one.
