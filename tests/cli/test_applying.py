@@ -84,3 +84,38 @@ def test_apply_when_code_declares_a_name_then_the_file_does_not_overwrite_it(
     assert 0 == taken.code
     assert "schedule 'nightly' is declared by file:ours.yaml" in back.err
     assert {"nightly": "file:ours.yaml"} == _sources(run_on)
+
+
+def test_files_when_a_queue_is_nearly_one_of_the_apps_then_a_remark_tells_and_nothing_stops(
+    run_on: Run, short_folder: Path, app_file: Path
+) -> None:
+    (short_folder / "s.yaml").write_text(
+        "schedules: {a: {task: add, every: 1h, queue: defualt}, b: {task: add, every: 1h}}\n"
+    )
+
+    checked = run_on("schedules", "check", "-A", "app.py:app", "s.yaml")
+    applied = run_on("schedules", "apply", "-A", "app.py:app", "s.yaml")
+
+    remark = 's.yaml:1:46: queue "defualt" is not in use so far – did you mean "default"?'
+    assert (0, 0) == (checked.code, applied.code)
+    assert remark in checked.out
+    assert f"warning: {remark}" in applied.err
+
+
+def test_apply_when_arguments_do_not_fit_the_task_then_nothing_is_changed(
+    run_on: Run, short_folder: Path, app_file: Path
+) -> None:
+    (short_folder / "s.yaml").write_text(
+        "schedules:\n"
+        "  fine: {task: add, every: 1h}\n"
+        "  more: {task: add, every: 1h, args: [1, 2, 3]}\n"
+        "  name: {task: nap, every: 1h, kwargs: {second: 1}}\n"
+    )
+
+    told = run_on("schedules", "apply", "-A", "app.py:app", "s.yaml")
+
+    assert 2 == told.code
+    assert "3:45: " in told.err
+    assert 'task "nap" takes no argument "second" – did you mean "seconds"?' in told.err
+    assert 'task "nap" needs the argument "seconds"' in told.err
+    assert {} == _sources(run_on)
