@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,10 +18,10 @@ from beatline.cli.output import (
     passed_text,
     print_json,
     print_table,
-    span_text,
 )
 from beatline.cli.schedule_acts import ACTS
 from beatline.cli.schedules_import import import_
+from beatline.cli.schedules_preview import preview
 from beatline.cli.wanted import Wanted, json_option, place_options
 
 if TYPE_CHECKING:
@@ -38,6 +36,7 @@ def command() -> None:
 
 
 command.add_command(import_)
+command.add_command(preview)
 
 
 def _examined(wanted: Wanted, paths: Iterable[str]) -> Declared:
@@ -50,7 +49,7 @@ def _examined(wanted: Wanted, paths: Iterable[str]) -> Declared:
     return examine(paths, **known_of(open_app(wanted)))
 
 
-def _loaded(wanted: Wanted, paths: Iterable[str]) -> Declared:
+def loaded(wanted: Wanted, paths: Iterable[str]) -> Declared:
     """The declarations of files without problems; remarks are told."""
     from beatline.errors import InvalidScheduleFile
 
@@ -110,83 +109,8 @@ def check(wanted: Wanted, paths: tuple[str, ...], as_json: bool) -> int:
     return 0
 
 
-@command.command(
-    epilog="""\b
-Examples:
-  sched schedules preview schedules/*.yaml               the next 5 of each
-  sched schedules preview a.yaml -n 20 --from 2026-10-24 over a change of the clocks
-  sched schedules preview                                what is live in Redis"""
-)
-@click.argument("paths", nargs=-1, metavar="[PATH...]")
-@click.option(
-    "-n",
-    "--count",
-    type=click.IntRange(1, 10_000),
-    default=5,
-    show_default=True,
-    help="Fire times of each schedule.",
-)
-@click.option(
-    "--from",
-    "start",
-    type=click.DateTime(),
-    default=None,
-    help="Begin at this instant, in UTC.  [default: now]",
-)
-@json_option
-@place_options
-@click.pass_obj
-def preview(
-    wanted: Wanted, paths: tuple[str, ...], count: int, start: datetime | None, as_json: bool
-) -> int:
-    """Show the next fire times, in the schedule's zone and in UTC, with what DST does to them."""
-    from beatline_schedules import preview as work_out
-
-    schedules = _loaded(wanted, paths).schedules if paths else _live_schedules(wanted)
-    from_ms = int((start.replace(tzinfo=UTC).timestamp() if start else time.time()) * 1_000)
-    found = work_out(schedules, from_ms=from_ms, count=count)
-    if as_json:
-        print_json(
-            {
-                "fire_times": [
-                    {
-                        "schedule": row.name,
-                        "fire_time": instant_json(row.nominal_ms),
-                        "due": instant_json(row.due_ms),
-                        "local": row.local.isoformat(),
-                        "remark": row.remark,
-                    }
-                    for row in found.rows
-                ],
-                "paused": found.paused,
-                "silent": found.silent,
-            }
-        )
-        return 0
-    print_table(
-        ["LOCAL", "UTC", "NAME", "REMARK"],
-        [
-            [
-                row.local.strftime("%a %Y-%m-%d %H:%M:%S %Z"),
-                instant_json(row.nominal_ms) or "",
-                row.name,
-                " ".join(filter(None, (_jitter_text(row.due_ms - row.nominal_ms), row.remark))),
-            ]
-            for row in found.rows
-        ],
-    )
-    for name in found.paused:
-        click.echo(f"{name}: paused")
-    for name in found.silent:
-        click.echo(f"{name}: never fires again")
-    return 0
-
-
-def _jitter_text(jitter_ms: int) -> str:
-    return f"+{span_text(jitter_ms)} jitter" if jitter_ms else ""
-
-
-def _live_schedules(wanted: Wanted) -> list[Schedule]:
+def live_schedules(wanted: Wanted) -> list[Schedule]:
+    """What is live, for previews."""
     from beatline.cli.reach import books_of, open_app
 
     with books_of(open_app(wanted)) as books:
@@ -286,7 +210,7 @@ def plan(wanted: Wanted, paths: tuple[str, ...], take_over: bool, as_json: bool)
     from beatline.cli.applying import show_plan
     from beatline.cli.reach import books_of, open_app
 
-    declared = _loaded(wanted, paths)
+    declared = loaded(wanted, paths)
     with books_of(open_app(wanted)) as books:
         return show_plan(declared, paths, books, as_json=as_json, takes_over=take_over)
 
@@ -313,7 +237,7 @@ def apply(wanted: Wanted, paths: tuple[str, ...], take_over: bool, as_json: bool
     from beatline.cli.applying import apply_declared
     from beatline.cli.reach import books_of, open_app
 
-    declared = _loaded(wanted, paths)
+    declared = loaded(wanted, paths)
     with books_of(open_app(wanted)) as books:
         return apply_declared(declared, paths, books, as_json=as_json, takes_over=take_over)
 
