@@ -1,8 +1,9 @@
 """
 The short table of README from kept comparisons: ``python -m benchmarks.summary FILE.json ...``.
 
-One row per cell: ours, the best of the others that acknowledge, the best of all where that is
-somebody else, and Celery. Rows that we lose are marked. Later files add to earlier ones.
+One row per cell: ours, the best of the others that acknowledge, and Celery in its better form, with
+the calibration loop beside ours and beside the best other's. Rows that we lose are marked. Later
+files add to earlier ones; of one cell and contender the calmer values count.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def _line(cell: Cell, ours: Row, others: Sequence[Row]) -> str:
         "" if best is None else ratio_text(cell, ours.middle, best.middle),
         "" if celery is None else number_text(celery.middle),
         "" if celery is None else ratio_text(cell, ours.middle, celery.middle),
-        f"{ours.loop_ms:.0f}",
+        f"{ours.loop_ms:.0f}" + ("" if best is None else f" / {best.loop_ms:.0f}"),
     ]
     return f"| {' | '.join(told)} |"
 
