@@ -175,9 +175,7 @@ class ConsumerLoop:
         if reply is None:
             return [] if alone else self._leave_turn(partition)
         partition.resync = False
-        offer = read_offer(reply[1])
-        self._note_offered(offer.fence)
-        return [offer]
+        return self._open(partition, reply[1])
 
     def next_turn(self) -> bool:
         """Go on to the next partition; True when all have had their turn."""
@@ -192,6 +190,17 @@ class ConsumerLoop:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+    def _open(self, partition: Partition, payload: bytes) -> list[Delivery]:
+        """What was handed over; where that is no offer of ours, the next call asks what is held."""
+        try:
+            offer = read_offer(payload)
+        except ValueError:
+            log.warning("consumer.garbage_dropped bytes=%r", payload)
+            partition.resync = True
+            return []
+        self._note_offered(offer.fence)
+        return [offer]
 
     def _note_offered(self, fence: int) -> None:
         """An offer may have waited in our socket: its token tells when it was made, in µs."""

@@ -20,7 +20,7 @@ from redis.exceptions import ResponseError
 
 from beatline.errors import NotSent
 from beatline.ids import partition_of
-from beatline.store.delivering import Delivery, Settlement, read_offer, wake_key
+from beatline.store.delivering import Delivery, Settlement, wake_key
 from beatline.wire.connection import LOST, HeldConnection, pack
 from beatline_worker.consumer import IDLE_WAIT_MS, TURN_MS, ConsumerLoop, log
 
@@ -99,9 +99,7 @@ class WideConsumer(ConsumerLoop):
                 self.next_turn()
                 return told
             return []
-        offer = read_offer(reply[1])
-        self._note_offered(offer.fence)
-        return [offer]
+        return self._open(partition, reply[1])
 
     def check_ear(self) -> None:
         """Give a connection up that should have answered by now."""

@@ -176,7 +176,14 @@ def wake_key(prefix: bytes, consumer: Consumer, generation: int) -> bytes:
 
 
 def read_offer(payload: bytes) -> Delivery:
-    """The delivery behind what lay on a wake list."""
+    """
+    The delivery behind what lay on a wake list.
+
+    Raises:
+        ValueError: It is no offer of ours.
+    """
     head, _, rest = payload.partition(b"\n")
     fence, charged, failed, size = (int(number) for number in head.split())
+    if fence <= 0 or not 0 < size < len(rest):
+        raise ValueError(f"{size} bytes of id in {len(rest)} under token {fence}")
     return Delivery(rest[:size], rest[size:], fence, charged, failed)
