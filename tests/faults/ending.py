@@ -23,8 +23,9 @@ def end_in_order(commands: Sequence[Command]) -> list[str]:
         orphans = [pid for pid in family if lives(pid)]
         if orphans:
             problems.append(f"{name} left {orphans} behind")
-        if "Traceback" in command.output:
-            problems.append(f"{name} raised: {command.output[-3000:]}")
+        before, raised, rest = command.output.partition("Traceback")
+        if raised:
+            problems.append(f"{name} raised: {before[-1000:]}{raised}{rest[:3000]}")
     return problems
 
 

@@ -142,6 +142,7 @@ def unable_to_save(server: RedisProcess) -> Iterator[None]:
         obstacle.rmdir()
         save(client, "ok")
         client.config_set("save", "")
+    obstacle.unlink()
 
 
 def await_refusals(one: System, count: int) -> None:
