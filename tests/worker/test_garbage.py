@@ -37,5 +37,5 @@ def test_child_when_garbage_is_handed_to_it_then_it_goes_on(
     [b"", b"\xff\x00", b"1 2 3", b"1 2 3 4\n", b"-5 0 0 16\n" + bytes(200), b"9 0 0 9\nshort"],
 )
 def test_offer_when_it_is_garbage_then_is_refused(garbage: bytes) -> None:
-    with pytest.raises(ValueError, match="invalid literal|not enough values|bytes of id"):
+    with pytest.raises(ValueError, match=r"invalid literal|not enough values|bytes of id"):
         read_offer(garbage)
