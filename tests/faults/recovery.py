@@ -53,7 +53,9 @@ def after_outages(
             for key, of_key in runs.items()
             if acked_ns.get(key, 0 if acked_ns else of_key[0].started_ns) > outage.end_ns
         ]
-        yield (min(began_ns, default=math.inf) - outage.end_ns) / 1e9, outage.limit_s
+        # A call that waited for the outage's end had planned its countdown before.
+        took_ns = max(min(began_ns, default=math.inf) - outage.end_ns, 0)
+        yield took_ns / 1e9, outage.limit_s
 
 
 def flows_again(events: Sequence[Event], outage: Outage) -> bool:

@@ -15,7 +15,11 @@ Make = Callable[..., System]
 
 
 @pytest.mark.parametrize(
-    ("how", "pool"), [("sum", "prefork"), ("re", "prefork"), ("sum", "solo"), ("nap", "solo")]
+    ("how", "pool"),
+    [
+        *(("sum", "prefork"), ("re", "prefork"), ("sum", "solo"), ("nap", "solo")),
+        *(("sum", "threads"), ("re", "asyncio"), ("sum", "gevent")),
+    ],
 )
 def test_jobs_longer_than_the_lease(system: Make, how: str, pool: str) -> None:
     one = system()
