@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.chances import MODE, SEED, chances_of
+from tests.faults.chances import MODE, POOL, SEED, chances_of
 from tests.faults.report import Row, keep, table
 from tests.faults.system import System
 from tests.processes import commands
@@ -81,8 +81,17 @@ def pytest_terminal_summary(
 
 
 @pytest.fixture
+def pool(request: pytest.FixtureRequest) -> str:
+    """The pool of the scenario's workers, where nothing else is said."""
+    return str(getattr(request, "param", POOL))
+
+
+@pytest.fixture
 def system(
-    request: pytest.FixtureRequest, tmp_path: Path, new_server: Callable[..., RedisProcess]
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    new_server: Callable[..., RedisProcess],
+    pool: str,
 ) -> Iterator[Callable[..., System]]:
     """
     Makes the scenario's system.
@@ -100,7 +109,7 @@ def system(
             folder.mkdir()
             server = new_server(**{"tcp": True, **how})
             start = stack.enter_context(commands(folder, {}))
-            one = System(folder, server, start, row, chances_of(row.scenario))
+            one = System(folder, server, start, row, chances_of(row.scenario), pool)
             stack.callback(one.close)
             made.append(one)
             return one

@@ -54,6 +54,7 @@ class System:
         start: Starts a ``sched`` command.
         row: Its row of the table.
         chances: What is drawn is drawn here.
+        pool: Of its workers that ask for none.
     """
 
     def __init__(
@@ -63,7 +64,9 @@ class System:
         start: Callable[..., Command],
         row: Row,
         chances: random.Random,
+        pool: str = "prefork",
     ) -> None:
+        self.pool = pool
         self.folder = folder
         self.server = server
         self.row = row
@@ -96,6 +99,8 @@ class System:
         self, *options: str, url: str | None = None, env: Mapping[str, str] | None = None
     ) -> Command:
         """Start a worker and wait until it takes jobs."""
+        if "-P" not in options:
+            options = ("-P", self.pool, *options)
         command = self._start(
             "worker", "-A", APP, *options, extra_env={**self.env, **_to(url), **(env or {})}
         )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.chances import lasting
+from tests.faults.chances import lasting, on_each_pool
 from tests.faults.occurrences import write_schedules
 from tests.faults.system import System
 
@@ -15,6 +15,7 @@ pytestmark = pytest.mark.faults
 Make = Callable[..., System]
 
 
+@on_each_pool
 def test_rolling_term_restarts_under_load(system: Make) -> None:
     one = system()
     plan = write_schedules(one.folder, 10, seconds=lasting(45, 25))
@@ -45,6 +46,7 @@ def test_rolling_term_restarts_under_load(system: Make) -> None:
     assert verdict.redelivered == 0
 
 
+@on_each_pool
 def test_term_with_long_jobs_hands_the_rest_back(system: Make) -> None:
     """Jobs that fit in the grace period finish; what was only held goes back, uncounted."""
     one = system()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.chances import lasting
+from tests.faults.chances import lasting, on_each_pool
 from tests.faults.system import CHILD_LIMIT_S, System
 from tests.processes import Command, descendants
 
@@ -27,6 +27,7 @@ def test_load_without_faults(system: Make) -> None:
     one.settle()
 
 
+@on_each_pool
 def test_kill_9_of_children_and_supervisors_under_load(system: Make) -> None:
     one = system()
     one.beat()

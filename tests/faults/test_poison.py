@@ -25,8 +25,14 @@ HOG_MIB = 300
 CAUSES = {"exit": "exit code 7", "segv": "SIGSEGV", "outside": "SIGKILL", "hog": "SIGKILL"}
 
 
-@pytest.mark.parametrize("how", list(CAUSES))
-def test_poison(system: Make, how: str) -> None:
+@pytest.mark.parametrize(
+    ("how", "pool"),
+    [
+        *((how, "prefork") for how in CAUSES),
+        *((how, pool) for how in ("exit", "outside") for pool in ("threads", "asyncio", "gevent")),
+    ],
+)
+def test_poison(system: Make, how: str, pool: str) -> None:
     one = system()
     one.beat()
     one.worker("-c", "2")
