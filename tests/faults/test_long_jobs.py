@@ -18,11 +18,7 @@ Make = Callable[..., System]
     ("how", "pool"),
     [
         *(("sum", "prefork"), ("re", "prefork"), ("sum", "solo"), ("nap", "solo")),
-<<<<<<< HEAD
-        *(("sum", "threads"), ("nap", "threads"), ("sum", "asyncio"), ("sum", "gevent")),
-=======
         *(("sum", "threads"), ("re", "asyncio"), ("sum", "gevent")),
->>>>>>> 72eb6856138ac1cfb22f300cf3ff611f45fe756f
     ],
 )
 def test_jobs_longer_than_the_lease(system: Make, how: str, pool: str) -> None:
