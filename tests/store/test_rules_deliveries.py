@@ -113,6 +113,63 @@ def test_report_when_the_token_is_old_then_nothing_is_written(
     assert changed(before, partition.dump()) == {}
 
 
+@pytest.mark.parametrize("outcome", ["ack", "end"])
+@pytest.mark.parametrize("fault", ["old token", "lease over", "struck", "call left out"])
+def test_settle_when_one_job_follows_another_then_the_short_way_is_as_strict(
+    partition: Partition, fault: str, outcome: str
+) -> None:
+    """One job ended and the next taken is what children do most; it has a way of its own."""
+    partition.tick()
+    partition.register("w", "c")
+    partition.enqueue(A, B, C)
+    taker = partition.taker()
+    fence = taker.settle(limit=1).deliveries[0].fence
+    if fault == "old token":
+        fence -= 1
+    elif fault == "lease over":
+        partition.client.zadd(partition.key("workers"), {"w": 0})
+    elif fault == "struck":
+        die(partition, "c")
+    before = partition.dump()
+
+    number = taker.number + (2 if fault == "call left out" else 1)
+    ends = (
+        {"acks": [(A, fence)]}
+        if outcome == "ack"
+        else {"settlements": [Settlement(A, fence, "end", "SUCCESS")]}
+    )
+    refused = ""
+    try:
+        stale = taker.settle(limit=1, number=number, **ends).stale
+    except ResponseError as error:
+        refused, stale = str(error).partition(" ")[0], []
+
+    words = {"old token": "", "call left out": "SKIPPED"}
+    assert refused == words.get(fault, "LEASELOST")
+    assert stale == ([A] if fault == "old token" else [])
+    after = partition.dump()
+    assert after["jobs"] == before["jobs"]
+    assert f"result:{A!r}" not in after
+    if refused:
+        assert changed(before, after) == {}
+
+
+def test_settle_when_the_short_way_is_repeated_then_it_ends_and_takes_nothing_anew(
+    partition: Partition,
+) -> None:
+    partition.register("w", "c")
+    partition.enqueue(A, B, C)
+    taker = partition.taker()
+    fence = taker.settle(limit=1).deliveries[0].fence
+    second = taker.settle(acks=[(A, fence)], limit=1)
+
+    again = taker.settle(acks=[(A, fence)], limit=1, number=taker.number)
+
+    assert again.repeated
+    assert again.deliveries == second.deliveries
+    assert partition.dump()["ready:q:4"] == [C]
+
+
 # --- R11: tokens only rise ----------------------------------------------------------------------
 
 
