@@ -29,7 +29,7 @@ def test_row_when_a_job_begins_then_tells_id_fence_and_task() -> None:
     lane.begin(5, 100, b"\x00id\xff")
     lane.describe(200, "tasks.büro", 10, 20, FLAG_ISOLATED)
 
-    assert row.running() == [Running(1, 5, 5, 200, 10, 20, FLAG_ISOLATED)]
+    assert row.running() == [(1, Running(5, 5, 200, 10, 20, FLAG_ISOLATED))]
     assert (lane.job_id, lane.task) == (b"\x00id\xff", "tasks.büro")
 
 
@@ -40,7 +40,7 @@ def test_row_when_a_lane_is_cleared_then_its_last_fence_is_still_known() -> None
 
     row.lane(1).clear()
 
-    assert [7, 8] == [one.fence for one in row.running()]
+    assert [7, 8] == [one.fence for _, one in row.running()]
     assert 9 == row.last_begun
 
 

@@ -74,9 +74,12 @@ class CoroutineCrew:
         self._loop.call_soon_threadsafe(self._start_pending)
 
     def interrupt(self, fence: int, kind: int) -> bool:
-        """Interrupt a body."""
+        """Interrupt a body; False where it has not begun, or has ended."""
         if self._bodies.interrupt(fence, kind):
             return True
+        begun = self._begun.get(fence)
+        if begun is None or not begun.run.task.is_async:
+            return False
         self._loop.call_soon_threadsafe(self._interrupt_here, fence, kind)
         return True
 
@@ -114,6 +117,10 @@ class CoroutineCrew:
 
     async def _run(self, item: Item) -> None:
         desk, fence = self._desk, item.delivery.fence
+        if not self._free:
+            self._waiting.append((time.monotonic(), item))
+            self._driven.pop(fence, None)
+            return
         number = self._free.pop()
         lane = self._lanes.get(number)
         if lane is None:
@@ -161,7 +168,7 @@ class CoroutineCrew:
 
     def _interrupt_here(self, fence: int, kind: int) -> None:
         driven, begun = self._driven.get(fence), self._begun.get(fence)
-        if driven is None or begun is None or not begun.run.task.is_async:
+        if driven is None or begun is None:
             return
         reason = interruption(kind, begun.run)
         if kind == INTERRUPT_HARD_LIMIT:

@@ -30,7 +30,7 @@ class Crew(Protocol):
         """Run these jobs; ``in_hand`` counts all that are here, these included."""
 
     def interrupt(self, fence: int, kind: int) -> bool:
-        """Interrupt a body."""
+        """Interrupt a body; False where it has not begun, or has ended."""
         ...
 
     def overdue(self) -> list[Item]:

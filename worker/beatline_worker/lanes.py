@@ -45,7 +45,6 @@ class Running(NamedTuple):
     What the supervisor reads of a lane.
 
     Attributes:
-        lane: Its number.
         fence: Of the job that runs; 0 none.
         last: Of the job that began last.
         started_ns: Monotonic start of that job.
@@ -53,7 +52,6 @@ class Running(NamedTuple):
         flags: FLAG_*.
     """
 
-    lane: int
     fence: int
     last: int
     started_ns: int
@@ -130,4 +128,4 @@ class Lane:
 
 def look_at(lanes: bytes) -> list[Running]:
     """What lies in so many lanes."""
-    return [Running(lane, *fields) for lane, fields in enumerate(_LANE.iter_unpack(lanes))]
+    return list(map(Running._make, _LANE.iter_unpack(lanes)))

@@ -64,18 +64,22 @@ def due_actions(child: ChildState, now_ns: int, *, lease_is_over: bool = False) 
         lease_is_over: Whether the worker's lease has run out by its own clock; that concerns
             only jobs of tasks with ``isolation="kill"`` (R14).
     """
-    row = child.row
     if child.verdict in KILLED:
         return []
-    seen = row.look()
-    # Where a lane's two fences differ, the next job has begun while we read.
-    running = [one for one in seen if one.fence and one.fence == one.last]
+    seen = child.row.look()
+    is_anything_noted = bool(lease_is_over or child.interrupted or child.doomed)
     found = []
-    for one in running:
-        action = _due_action(child, one, now_ns, lease_is_over=lease_is_over)
-        if action is not Action.NONE:
-            found.append(Due(action, one.lane, one.fence))
-    if running and _holds_back(child, seen, now_ns):
+    runs = False
+    for lane, one in enumerate(seen):
+        # Where a lane's two fences differ, the next job has begun while we read.
+        if not one.fence or one.fence != one.last:
+            continue
+        runs = True
+        if one.soft_ms or one.hard_ms or is_anything_noted:
+            action = _due_action(child, one, now_ns, lease_is_over=lease_is_over)
+            if action is not Action.NONE:
+                found.append(Due(action, lane, one.fence))
+    if runs and _holds_back(child, seen, now_ns):
         found.append(Due(Action.GIVE_BACK))
     if child.interrupted or child.doomed:
         _forget_ended(child, {one.fence for one in seen})
@@ -102,7 +106,10 @@ def _due_action(child: ChildState, one: Running, now_ns: int, *, lease_is_over: 
 def _holds_back(child: ChildState, seen: list[Running], now_ns: int) -> bool:
     """Whether jobs lie in the child's hands that it does not come to."""
     row = child.row
-    if child.gives_back or row.limit != NO_LIMIT or row.known <= max(one.last for one in seen):
+    if child.gives_back or row.limit != NO_LIMIT:
+        return False
+    known = row.known
+    if any(one.last >= known for one in seen):
         return False
     latest_ns = max(row.known_ns, *(one.started_ns for one in seen))
     quiet_ms = (now_ns - latest_ns) / 1e6

@@ -60,7 +60,7 @@ def estate_of(ended: Ended, worker: str, result_ttl_ms: int) -> Estate:
     settlements = row.outbox()
     finished = {one.fence for one in settlements}
     # A job whose end is in the outbox has finished, whatever the row says it was about to do.
-    ran = [one for one in row.running() if one.fence not in finished]
+    ran = [(at, one) for at, one in row.running() if one.fence not in finished]
     cause = _cause(ended.status)
     facts: dict[str, Any] = {
         "reason": "the process died",
@@ -73,11 +73,12 @@ def estate_of(ended: Ended, worker: str, result_ttl_ms: int) -> Estate:
         "running": len(ran),
         **_facts_of_run(row, ran),
     }
-    meant = [one for one in ran if one.fence == child.verdict_fence]
+    meant = [(at, one) for at, one in ran if one.fence == child.verdict_fence]
     if meant:
         own = {**facts, **_facts_of_run(row, meant)}
-        raw_id = row.lane(meant[0].lane).job_id
-        verdict = _verdict_settlement(child.verdict, raw_id, meant[0].fence, own, result_ttl_ms)
+        at, one = meant[0]
+        raw_id = row.lane(at).job_id
+        verdict = _verdict_settlement(child.verdict, raw_id, one.fence, own, result_ttl_ms)
         if verdict is not None:
             settlements.append(verdict)
             ran.remove(meant[0])
@@ -87,20 +88,21 @@ def estate_of(ended: Ended, worker: str, result_ttl_ms: int) -> Estate:
     )
     return Estate(
         consumer=child.consumer,
-        charged_fences=_charged(child.verdict, ran, orderly=orderly),
+        charged_fences=_charged(child.verdict, [one for _, one in ran], orderly=orderly),
         settlements=settlements,
         forensics=json.dumps(facts, ensure_ascii=False),
         cause=child.verdict or cause,
-        ran=id_text(row.lane(ran[0].lane).job_id) if ran else "",
+        ran=id_text(row.lane(ran[0][0]).job_id) if ran else "",
     )
 
 
-def _facts_of_run(row: Row, ran: list[Running]) -> dict[str, Any]:
+def _facts_of_run(row: Row, ran: list[tuple[int, Running]]) -> dict[str, Any]:
     """What the row tells of a job; where several ran, of none in particular."""
     if len(ran) != 1:
         return {"task": "", "ran_ms": 0}
-    ran_ms = (time.monotonic_ns() - ran[0].started_ns) // 1_000_000
-    return {"task": row.lane(ran[0].lane).task, "ran_ms": ran_ms}
+    at, one = ran[0]
+    ran_ms = (time.monotonic_ns() - one.started_ns) // 1_000_000
+    return {"task": row.lane(at).task, "ran_ms": ran_ms}
 
 
 def _charged(verdict: str, ran: list[Running], *, orderly: bool) -> list[int]:

@@ -209,8 +209,8 @@ class Supervisor:
         partitions = self._books.settings.partitions
         found = []
         for child in list(self._nursery.children.values()):
-            for one in child.row.running():
-                lane = child.row.lane(one.lane)
+            for at, one in child.row.running():
+                lane = child.row.lane(at)
                 raw_id = lane.job_id
                 steady = raw_id and lane.fence == one.fence
                 if steady and partition_of(raw_id, partitions) == partition:

@@ -126,9 +126,9 @@ class Row:
         lanes = self.memory[start : start + self.lanes_used * LANE_BYTES]
         return look_at(lanes)
 
-    def running(self) -> list[Running]:
-        """What runs."""
-        return [one for one in self.look() if one.fence]
+    def running(self) -> list[tuple[int, Running]]:
+        """What runs, with the number of its lane."""
+        return [(at, one) for at, one in enumerate(self.look()) if one.fence]
 
     @property
     def last_begun(self) -> int:

@@ -51,7 +51,7 @@ class ThreadCrew:
             self._tokens.put(True)
 
     def interrupt(self, fence: int, kind: int) -> bool:
-        """Interrupt a body."""
+        """Interrupt a body; False where it has not begun, or has ended."""
         return self._bodies.interrupt(fence, kind)
 
     def overdue(self) -> list[Item]:

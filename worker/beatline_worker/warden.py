@@ -17,7 +17,6 @@ from beatline_worker.lanes import (
     INTERRUPT_HARD_LIMIT,
     INTERRUPT_LOST,
     INTERRUPT_SOFT_LIMIT,
-    Running,
 )
 from beatline_worker.limits import LAST_WORDS_MS, Action, Due, due_actions, resident_bytes
 from beatline_worker.nursery import ChildState
@@ -98,11 +97,11 @@ class Warden:
         if found is None:
             self._forbid(holder)
             return
-        child, one = found
+        child, lane, fence = found
         if how == "hard":
-            self._end(child, one, "cancelled", INTERRUPT_CANCELLED)
-        elif one.fence not in child.interrupted:
-            self._interrupt(child, one.lane, one.fence, INTERRUPT_CANCELLED)
+            self._end(child, lane, fence, "cancelled", INTERRUPT_CANCELLED)
+        elif fence not in child.interrupted:
+            self._interrupt(child, lane, fence, INTERRUPT_CANCELLED)
 
     def stop_stale_run(self, raw_id: bytes) -> None:
         """End a run whose delivery another worker owns by now."""
@@ -140,24 +139,25 @@ class Warden:
             if child.consumer == consumer and fence not in child.row.cancelled_fences():
                 child.row.note_cancelled(fence)
 
-    def _who_runs(self, raw_id: bytes) -> tuple[ChildState, Running] | None:
+    def _who_runs(self, raw_id: bytes) -> tuple[ChildState, int, int] | None:
+        """The child that runs a job, in which lane, under which fence."""
         for child in self._children.values():
             if child.verdict:
                 continue
-            for one in child.row.running():
-                lane = child.row.lane(one.lane)
+            for at, one in child.row.running():
+                lane = child.row.lane(at)
                 if lane.job_id == raw_id and lane.fence == one.fence:
-                    return child, one
+                    return child, at, one.fence
         return None
 
-    def _end(self, child: ChildState, one: Running, verdict: str, kind: int) -> None:
+    def _end(self, child: ChildState, lane: int, fence: int, verdict: str, kind: int) -> None:
         """Kill a run; where others run beside it, by its child's death only if it must be."""
         if child.row.lanes == 1:
-            self._condemn(child, verdict, one.lane, one.fence)
-        elif one.fence not in child.doomed:
+            self._condemn(child, verdict, lane, fence)
+        elif fence not in child.doomed:
             last_ns = time.monotonic_ns() + int(LAST_WORDS_MS * 1_000_000)
-            child.doomed[one.fence] = (last_ns, verdict)
-            self._interrupt(child, one.lane, one.fence, kind)
+            child.doomed[fence] = (last_ns, verdict)
+            self._interrupt(child, lane, fence, kind)
 
     def _interrupt(self, child: ChildState, lane: int, fence: int, kind: int) -> None:
         child.interrupted[fence] = kind

@@ -328,11 +328,15 @@ class WideChild:
     def _interrupt_lanes(self, crew: Crew, pipe: int) -> None:
         """SIGUSR1: interrupt the bodies that the supervisor meant, and let the dispatcher look."""
         row = self._row
+        asked: list[tuple[int, int, int]] = []
         while True:
-            select.select([pipe], [], [])
+            # What was asked for before its body had begun is tried again, until it has or is over.
+            select.select([pipe], [], [], _LIMIT_LOOK_S if asked else None)
             drain(pipe)
-            for index in range(row.lanes_used):
-                fence, kind = row.lane(index).asked()
-                if fence:
-                    crew.interrupt(fence, kind)
+            asked += ((at, *row.lane(at).asked()) for at in range(row.lanes_used))
+            asked = [
+                (at, fence, kind)
+                for at, fence, kind in asked
+                if fence and row.lane(at).fence == fence and not crew.interrupt(fence, kind)
+            ]
             self._desk.ring()
