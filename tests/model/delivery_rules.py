@@ -19,7 +19,7 @@ from tests.model.delivering import (
 )
 from tests.model.environment import Hand, Sender
 from tests.model.seen import Seen
-from tests.model.stage import FLAGS, OWN_IDS, PRIORITIES, QUEUES, Luck, Stage, action
+from tests.model.stage import FLAGS, OWN_IDS, PLAIN, PRIORITIES, QUEUES, Luck, Stage, action
 from tests.model.world import ModelJob
 from tests.store.support import TTL_MS
 
@@ -43,7 +43,7 @@ class DeliveryRules(Stage):
         jobs = []
         for _ in range(count):
             queue = luck.choice(QUEUES)
-            priority = luck.choice(PRIORITIES[queue])
+            priority = 4 if self.theme == PLAIN else luck.choice(PRIORITIES[queue])
             jobs.append((self.new_job(None, queue, priority, luck.choice(FLAGS)), due_ms))
         self._send_new(luck.choice(self.senders), tuple(jobs), is_checked=False)
 
@@ -144,15 +144,26 @@ class DeliveryRules(Stage):
         pairs = luck.some(known)[:3]
         others = [(raw_id, fence) for name, raw_id, fence in self.told if name != hand.name]
         pairs += luck.some(others)[:1]
+        acks: list[tuple[bytes, int]] = []
+        if self.theme == PLAIN:
+            pairs, limit = pairs[:1], 1
+            if all(self._is_plain(raw_id) for raw_id, _ in pairs) and luck.random() < 0.5:
+                pairs, acks = [], pairs
         call = SettleCall(
             *(hand.worker, hand.name, max(hand.number - 1 + number, 0)),
             *(max(hand.connection + connection, 0), hand.queues),
             tuple(self._settlement(luck, pair) for pair in dict.fromkeys(pairs)),
+            tuple(acks),
             limit=limit,
-            tells_all=hand.must_ask or luck.choice((False, True)),
+            tells_all=hand.must_ask or luck.random() < (0.1 if self.theme == PLAIN else 0.5),
             runs_several=hand.runs_several,
         )
         self._settle(hand, replace(call, holding=self._still_held(call)), is_lost=False)
+
+    def _is_plain(self, raw_id: bytes) -> bool:
+        """Whether a plain ack of a job, old or new, does no harm."""
+        job = self.world.jobs.get(raw_id)
+        return job is None or job.is_plain
 
     def _may_take(self, hand: Hand) -> bool:
         worker = self.world.workers.get(hand.worker)
@@ -193,7 +204,8 @@ class DeliveryRules(Stage):
         )
 
     def _settlement(self, luck: Luck, pair: tuple[bytes, int]) -> Settlement:
-        outcome, _, state = luck.choice(OUTCOMES).partition(" ")
+        outcomes = OUTCOMES[:4] if self.theme == PLAIN else OUTCOMES
+        outcome, _, state = luck.choice(outcomes).partition(" ")
         delay_ms = luck.choice((0, 1_000)) if outcome in ("retry", "unknown") else 0
         ttl_ms = 2_000 if outcome == "unknown" else TTL_MS
         body = b'{"task": "app.noop"}'

@@ -24,12 +24,14 @@ class Mutant(NamedTuple):
         script: In which script.
         text: What stands there, once.
         broken: What stands there instead.
+        theme: The examples that have most of what it breaks; empty for all.
     """
 
     rule: str
     script: str
     text: str
     broken: str
+    theme: str = ""
 
 
 MUTANTS = (
@@ -38,6 +40,18 @@ MUTANTS = (
         "settle",
         "if owners[i] == consumer .. ':' .. ARGV[at + 1] then",
         "if owners[i] then",
+    ),
+    Mutant(
+        "R6 a repeated call settles anew, the short way",
+        "settle",
+        "or try('HGET', books, consumer) ~= ARGV[4] - 1 .. '|' .. ARGV[7] .. '||'",
+        "",
+    ),
+    Mutant(
+        "R8 a repeated enqueue makes its job again, the short way",
+        "enqueue",
+        "if last and last < tonumber(number) and version == 1",
+        "if last and version == 1",
     ),
     Mutant(
         "R6 a repeated call settles and takes anew",
@@ -56,12 +70,7 @@ MUTANTS = (
         "settle",
         "elseif has_charges and safely('HEXISTS', P .. 'deliveries', id) == 1 then",
         "elseif false then",
-    ),
-    Mutant(
-        "R4 a charged job is handed to a busy consumer",
-        "promote",
-        "if not is_alone or not holds_any(worker, consumer) then",
-        "if true then",
+        "deaths",
     ),
     Mutant(
         "R8 a repeated enqueue makes its jobs again",

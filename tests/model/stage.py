@@ -43,6 +43,16 @@ class Luck(random.Random):
         return self.sample(row, self.randrange(len(row) + 1))
 
 
+#: The theme of examples in which nothing leaves a mark, so that scripts take their short ways.
+PLAIN = "plain"
+#: What may happen in them.
+PLAIN_ACTIONS = (
+    *("enqueue_ours", "enqueue_again", "settle", "settle_out_of_order", "open_offer", "promote"),
+    *("register", "kill", "release", "give_back", "let_time_pass", "tick", "watch_for_long"),
+    *("fall_silent", "withdraw"),
+)
+
+
 @dataclass(frozen=True)
 class Action:
     """
@@ -100,6 +110,8 @@ class Stage(RuleBasedStateMachine):
         self.told: list[tuple[str, bytes, int]] = []
         self.senders = [Sender("s0"), Sender("s1")]
         self.made = 0
+        #: What this example has more of than others.
+        self.theme = ""
         #: Whether the last step ended well.
         self.is_sound = True
 

@@ -31,7 +31,7 @@ from tests.model.leasing import (
 )
 from tests.model.scheduling import expect_elect, expect_report, expect_resign
 from tests.model.seen import Seen
-from tests.model.stage import QUEUES, Luck, action
+from tests.model.stage import PLAIN, QUEUES, Luck, action
 from tests.model.world import MAX_DELIVERIES
 from tests.store.support import TTL_MS
 
@@ -104,7 +104,9 @@ class SupervisorRules(DeliveryRules):
     @action(5, "deaths", lambda self: any(not hand.is_dead for hand in self.hands))
     def kill(self, luck: Luck) -> None:
         """A child dies; nobody knows yet, and what it sent last may still arrive."""
-        luck.choice([hand for hand in self.hands if not hand.is_dead]).is_dead = True
+        living = [hand for hand in self.hands if not hand.is_dead]
+        holding = [hand for hand in living if hand.believed]
+        luck.choice(holding if holding and luck.random() < 0.7 else living).is_dead = True
 
     @action(
         10, "deaths", lambda self: any(hand.is_dead for hand in self.hands), has_run=(False, True)
@@ -117,7 +119,8 @@ class SupervisorRules(DeliveryRules):
         mine = list(hand.believed.items())
         ended = luck.some(mine)
         rest = [pair for pair in mine if pair not in ended]
-        charged = [fence for _, fence in luck.some(rest)] if has_run else []
+        ran = luck.some(rest) or rest[:1]
+        charged = [fence for _, fence in ran] if has_run and self.theme != PLAIN else []
         call = SettleCall(
             *(hand.worker, hand.name, 0, 0, hand.queues),
             tuple(self._settlement(luck, pair) for pair in ended),

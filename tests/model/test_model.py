@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+from hypothesis.errors import FlakyFailure
 from hypothesis.stateful import run_state_machine_as_test
 
 from beatline.wire.connection import Endpoint, HeldConnection
@@ -78,8 +79,11 @@ def test_scripts_when_called_in_any_order_for_long_then_every_promise_holds(
 def test_script_when_a_rule_is_taken_away_then_the_model_notices(
     machine: type[DeliveryMachine], mutant: Mutant
 ) -> None:
-    with broken(mutant), pytest.raises(AssertionError):
-        run_state_machine_as_test(machine, settings=MUTATED)
+    themed = type("Themed", (machine,), {"only_theme": mutant.theme})
+
+    # Flaky: noticed, and not again, because Redis gave the job to another idle consumer.
+    with broken(mutant), pytest.raises((AssertionError, FlakyFailure)):
+        run_state_machine_as_test(themed, settings=MUTATED)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.rule for mutant in MUTANTS])
