@@ -119,6 +119,7 @@ class Executor:
         self._courier = courier
         self._random = random.Random()
         self._here = threading.local()
+        self._own_hooks: dict[type[Any], frozenset[str]] = {}
 
     def prepare(self, delivery: Delivery, now_ms: int) -> Run | Settlement:
         """
@@ -201,7 +202,8 @@ class Executor:
         task, job = run.task, run.job
         try:
             with enter_job(run.request):
-                task.before_start(run.request.id, job.args, job.kwargs)
+                if "before_start" in self._hooks_of(task):
+                    task.before_start(run.request.id, job.args, job.kwargs)
                 value = task.begin_body(job.args, job.kwargs)
                 if inspect.iscoroutine(value):
                     with self._loop_turn:
@@ -218,7 +220,8 @@ class Executor:
         task, job = run.task, run.job
         try:
             with enter_job(run.request):
-                task.before_start(run.request.id, job.args, job.kwargs)
+                if "before_start" in self._hooks_of(task):
+                    task.before_start(run.request.id, job.args, job.kwargs)
                 value = await task.begin_body(job.args, job.kwargs)
         # As above; a loop's cancellation too is the job's end.
         except BaseException as error:  # noqa: BLE001
@@ -243,8 +246,11 @@ class Executor:
 
     def _succeeded(self, run: Run, value: Any, started_ms: int, begun: float) -> Settlement:
         job, delivery = run.job, run.delivery
-        self._hook(run.task.on_success, value, run.request.id, job.args, job.kwargs)
-        self._after_return(run, "SUCCESS", value, "")
+        hooks = self._hooks_of(run.task)
+        if "on_success" in hooks:
+            self._hook(run.task.on_success, value, run.request.id, job.args, job.kwargs)
+        if "after_return" in hooks:
+            self._after_return(run, "SUCCESS", value, "")
         if job.ignore_result and job.schedule is None and is_ours(job.id):
             return Settlement(delivery.id, delivery.fence, "ack")
         body = b""
@@ -351,12 +357,25 @@ class Executor:
         job = run.job
         self._hook(run.task.after_return, status, value, job.text, job.args, job.kwargs, text)
 
+    def _hooks_of(self, task: Task[Any, Any]) -> frozenset[str]:
+        kind = type(task)
+        hooks = self._own_hooks.get(kind)
+        if hooks is None:
+            hooks = self._own_hooks[kind] = _own_hooks(kind)
+        return hooks
+
     def _hook(self, hook: Callable[..., Any], *arguments: Any) -> None:
         try:
             hook(*arguments)
         # A user's hook must not turn a finished job into an unfinished one.
         except Exception:  # noqa: BLE001
             _log.exception("job.hook_failed hook=%s", getattr(hook, "__qualname__", hook))
+
+
+def _own_hooks(kind: type[Task[Any, Any]]) -> frozenset[str]:
+    """The hooks of a run that succeeds which a task's class has made its own."""
+    names = ("before_start", "on_success", "after_return")
+    return frozenset(name for name in names if getattr(kind, name) is not getattr(Task, name))
 
 
 def _elapsed_ms(begun: float) -> int:

@@ -29,11 +29,10 @@ INTERRUPT_LOST: Final = 4
 # fence, last fence, monotonic start in ns, soft limit and hard limit in ms, flags: by the child.
 _LANE = struct.Struct(f"@6Q{LANE_BYTES - 48}x")
 _START = struct.Struct("@5Q")
-_U64 = struct.Struct("@Q")
 _LAST_AT: Final = 8
 # fence that is to be interrupted, and by what: by the supervisor.
-_INTERRUPT_AT: Final = 48
-_KIND_AT: Final = 56
+_INTERRUPT: Final = 48 // 8
+_KIND: Final = 56 // 8
 _ID_AT: Final = 64
 _TASK_AT: Final = 272
 #: Longest id or name of a task that is kept, bytes.
@@ -63,11 +62,12 @@ class Running(NamedTuple):
 class Lane:
     """One lane of a child's row."""
 
-    __slots__ = ("_at", "_memory")
+    __slots__ = ("_at", "_memory", "_numbers")
 
     def __init__(self, memory: mmap.mmap, at: int) -> None:
         self._memory = memory
         self._at = at
+        self._numbers = memoryview(memory)[at : at + _ID_AT].cast("Q")
 
     def begin(self, fence: int, started_ns: int, raw_id: bytes) -> None:
         """Say which job is in hand from now on; its fence is written last."""
@@ -76,7 +76,7 @@ class Lane:
         memory[at + _ID_AT : at + _ID_AT + 1 + length] = bytes((length,)) + raw_id
         memory[at + _TASK_AT] = 0
         _START.pack_into(memory, at + _LAST_AT, fence, started_ns, 0, 0, 0)
-        _U64.pack_into(memory, at, fence)
+        self._numbers[0] = fence
 
     def describe(
         self, started_ns: int, task: str, soft_ms: int, hard_ms: int, flags: int = 0
@@ -85,31 +85,29 @@ class Lane:
         memory, at = self._memory, self._at
         name = task.encode()[:_LONGEST]
         memory[at + _TASK_AT : at + _TASK_AT + 1 + len(name)] = bytes((len(name),)) + name
-        last = _U64.unpack_from(memory, at)[0]
-        _START.pack_into(memory, at + _LAST_AT, last, started_ns, soft_ms, hard_ms, flags)
+        fence = self._numbers[0]
+        _START.pack_into(memory, at + _LAST_AT, fence, started_ns, soft_ms, hard_ms, flags)
 
     def clear(self) -> None:
         """Nothing runs here any more."""
-        _U64.pack_into(self._memory, self._at, 0)
+        self._numbers[0] = 0
 
     def ask(self, fence: int, kind: int) -> None:
         """The supervisor: interrupt this delivery by ``kind``, INTERRUPT_*."""
-        _U64.pack_into(self._memory, self._at + _KIND_AT, kind)
-        _U64.pack_into(self._memory, self._at + _INTERRUPT_AT, fence)
+        self._numbers[_KIND] = kind
+        self._numbers[_INTERRUPT] = fence
 
     def asked(self) -> tuple[int, int]:
         """The child: (fence, kind) of the interruption that was asked for last, once."""
-        fence: int = _U64.unpack_from(self._memory, self._at + _INTERRUPT_AT)[0]
-        kind: int = _U64.unpack_from(self._memory, self._at + _KIND_AT)[0]
+        fence, kind = self._numbers[_INTERRUPT], self._numbers[_KIND]
         if fence:
-            _U64.pack_into(self._memory, self._at + _INTERRUPT_AT, 0)
+            self._numbers[_INTERRUPT] = 0
         return fence, kind
 
     @property
     def fence(self) -> int:
         """Fence of the job that runs; 0 none."""
-        fence: int = _U64.unpack_from(self._memory, self._at)[0]
-        return fence
+        return self._numbers[0]
 
     @property
     def job_id(self) -> bytes:
