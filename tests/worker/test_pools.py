@@ -12,7 +12,7 @@ import pytest
 from beatline import App
 from beatline.errors import JobDead, TimeLimitExceeded
 from tests.processes import Command, Journal
-from tests.servers import eventually
+from tests.servers import RedisProcess, eventually
 from tests.worker.conftest import on_each_pool
 
 Start = Callable[..., Command]
@@ -220,3 +220,18 @@ def test_autoscale_when_jobs_wait_then_children_come(
     assert time.monotonic() - begun < 6
     assert 3 == len({one.pid for one in journal.entries("start")})
     command.wait_for_line("worker.scaled children=3")
+
+
+@on_each_pool
+def test_jobs_when_they_lie_in_several_partitions_then_each_is_run(
+    worker: Start, redis_server: RedisProcess
+) -> None:
+    app = App("tests", redis=redis_server.url, partitions=3)
+    worker("-c", "2", extra_env={"BEATLINE_PARTITIONS": "3"})
+
+    sent = [app.send_task("add", (i, 1)) for i in range(12)]
+    results = [one.get(timeout=15) for one in sent]
+    later = app.send_task("aadd", (1, 2)).get(timeout=15)
+
+    assert ([i + 1 for i in range(12)], 3) == (results, later)
+    app.close()
