@@ -22,13 +22,13 @@ run: venv-run
 	@exec $(BIN)/sched up -A examples/app.py:app --schedules schedules --enqueue probe
 
 test: venv servers
-	$(BIN)/pytest -m "not slow and not faults" -n 2 --dist worksteal $(ARGS)
+	$(BIN)/pytest -m "not slow and not faults" -n 3 --dist worksteal $(ARGS)
 
 test-slow: venv servers
 	$(BIN)/pytest -m slow $(ARGS)
 
 faults: venv servers
-	$(BIN)/pytest -m faults -n 2 --dist worksteal tests/faults $(ARGS)
+	$(BIN)/pytest -m faults -n 3 --dist worksteal tests/faults $(ARGS)
 
 soak: venv servers
 	BEATLINE_SOAK_S=$${BEATLINE_SOAK_S:-600} $(BIN)/pytest tests/faults/test_soak.py $(ARGS)

@@ -16,10 +16,17 @@ from tests.servers import RedisProcess
 ROOT = Path(__file__).parent.parent.parent
 JOBS_APP = "tests/worker/jobs_app.py:app"
 
+#: The pools with several lanes share their dispatcher: one of them is tried by the quick tests.
+LANES = [
+    pytest.param("threads", marks=pytest.mark.slow),
+    "asyncio",
+    pytest.param("gevent", marks=pytest.mark.slow),
+]
+
 #: What holds on every pool: the test's workers have two lanes, or two children.
-on_each_pool = pytest.mark.parametrize(
-    "pool", ["prefork", "threads", "asyncio", "gevent"], indirect=True
-)
+on_each_pool = pytest.mark.parametrize("pool", ["prefork", *LANES], indirect=True)
+#: What holds where a child has several lanes.
+with_lanes = pytest.mark.parametrize("pool", LANES, indirect=True)
 
 
 @pytest.fixture

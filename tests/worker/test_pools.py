@@ -13,11 +13,9 @@ from beatline import App
 from beatline.errors import JobDead, TimeLimitExceeded
 from tests.processes import Command, Journal
 from tests.servers import RedisProcess, eventually
-from tests.worker.conftest import on_each_pool
+from tests.worker.conftest import on_each_pool, with_lanes
 
 Start = Callable[..., Command]
-
-with_lanes = pytest.mark.parametrize("pool", ["threads", "asyncio", "gevent"], indirect=True)
 
 
 @on_each_pool
