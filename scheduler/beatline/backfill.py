@@ -238,7 +238,11 @@ def plan_backfill(books: ScheduleBooks, stored: StoredSchedule, order: Order) ->
     wanted = tuple(at_ms for at_ms in passed if at_ms not in taken)
     remaining = tuple(at_ms for at_ms in wanted if at_ms > (found.stands_ms or 0))
     forgets = len(events) >= _FULL_LEDGER
-    known = [one.nominal_ms for one in history if one.fate is not Fate.BACKFILLED]
+    known = [
+        one.nominal_ms
+        for one in history
+        if one.fate is not Fate.BACKFILLED and (one.fate is not Fate.SKIPPED or one.in_the_way)
+    ]
     return Plan(
         stored,
         replace(
@@ -371,7 +375,8 @@ def _passed(
 
 def _has_job(entry: Occurrence, run: str) -> bool:
     """Whether an occurrence has made a job that is none of this run's, as the ledger knows it."""
-    was_backfilled = entry.backfill is not None and entry.backfill.run != run
+    backfill = entry.backfill
+    was_backfilled = backfill is not None and backfill.job_id != "" and backfill.run != run
     return was_backfilled or entry.fate in (Fate.FIRED, Fate.ENDED)
 
 

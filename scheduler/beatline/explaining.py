@@ -183,9 +183,13 @@ def _latest(known: Known) -> Explanation:
 
 def _told(known: Known, entry: Occurrence, fire_ms: int, gap: str) -> Explanation:
     """What the ledger says, with what the change of the clocks did to the fire time."""
-    span = _span_over(known, fire_ms) if entry.fate is Fate.BACKFILLED else None
+    is_of_backfill = entry.fate is Fate.BACKFILLED or _is_passed(entry)
+    span = _span_over(known, fire_ms) if is_of_backfill else None
     if span is not None:
         entry = replace(span, backfill=entry.backfill)
+    elif entry.fate is Fate.MISSED and entry.backfill is None:
+        passed = _passed_over(known, fire_ms)
+        entry = replace(entry, backfill=passed.backfill if passed else None)
     sentence = fate_sentence(
         entry,
         known.history,
@@ -197,14 +201,15 @@ def _told(known: Known, entry: Occurrence, fire_ms: int, gap: str) -> Explanatio
     remark = gap or known.schedule.timetable.trigger.dst_remark(fire_ms)
     told = f"{known.when(fire_ms)}: {sentence}" + (f" ({remark})" if remark else "")
     verdict = _VERDICTS[entry.fate]
-    if entry.backfill is not None and verdict is not Verdict.FIRED:
+    made_job = entry.backfill is not None and entry.backfill.job_id
+    if made_job and verdict is not Verdict.FIRED:
         verdict = Verdict.BACKFILLED
     return _answer(known, verdict, told, fire_ms, entry)
 
 
 def _planned(known: Known, fire_ms: int, gap: str) -> Explanation:
     """A fire time of the schedule that has no entry of its own."""
-    entry = _span_over(known, fire_ms)
+    entry = _span_over(known, fire_ms) or _passed_over(known, fire_ms)
     if entry is not None:
         return _told(known, entry, fire_ms, gap)
     remark = gap or known.schedule.timetable.trigger.dst_remark(fire_ms)
@@ -303,6 +308,24 @@ def _span_over(known: Known, at_ms: int) -> Occurrence | None:
         ),
         None,
     )
+
+
+def _passed_over(known: Known, at_ms: int) -> Occurrence | None:
+    """The latest span of fire times that a backfill skipped."""
+    over = [
+        one
+        for one in known.history
+        if _is_passed(one) and one.nominal_ms <= at_ms <= (one.last_ms or 0)
+    ]
+    return max(over, key=_passed_ms, default=None)
+
+
+def _is_passed(entry: Occurrence) -> bool:
+    return entry.fate is Fate.SKIPPED and entry.in_the_way is None
+
+
+def _passed_ms(entry: Occurrence) -> int:
+    return (entry.backfill and entry.backfill.skipped_ms) or 0
 
 
 def _last_ms(entry: Occurrence) -> int:

@@ -61,12 +61,13 @@ def fate_sentence(
     """
     backfill = ""
     if entry.backfill is not None:
-        backfill = _backfilled(entry.backfill, when, state_of)
-        if entry.fate is Fate.BACKFILLED:
+        backfill = _backfilled(entry.backfill, history, when, state_of)
+        if entry.fate is Fate.BACKFILLED or (entry.fate is Fate.SKIPPED and not entry.in_the_way):
             return backfill
         backfill = f"; then {backfill}"
     if entry.fate is Fate.SKIPPED:
-        return _skipped(entry, history, when, state_of) + backfill
+        because = _because(entry.in_the_way or "", entry.planned_ms, history, when, state_of)
+        return f"skipped, because {because}{backfill}"
     if entry.fate is Fate.MISSED:
         return _missed(entry, when, absences, rests) + backfill
     return _fired(entry, state_of) + backfill
@@ -118,8 +119,15 @@ def _fired(entry: Occurrence, state_of: Callable[[str], JobState]) -> str:
 
 
 def _backfilled(
-    backfill: Backfill, when: Callable[[int], str], state_of: Callable[[str], JobState]
+    backfill: Backfill,
+    history: Sequence[Occurrence],
+    when: Callable[[int], str],
+    state_of: Callable[[str], JobState],
 ) -> str:
+    if backfill.in_the_way is not None:
+        at_ms = backfill.skipped_ms or 0
+        because = _because(backfill.in_the_way, at_ms, history, when, state_of)
+        return f"skipped by a backfill at {when(at_ms)}, because {because}"
     told = f"backfilled by job {backfill.job_id}, which "
     if backfill.outcome is None:
         return told + _DOING.get(state_of(backfill.job_id), _VANISHED)
@@ -132,28 +140,38 @@ def _backfilled(
     )
 
 
-def _skipped(
-    entry: Occurrence,
+def _because(
+    job_id: str,
+    at_ms: int,
     history: Sequence[Occurrence],
     when: Callable[[int], str],
     state_of: Callable[[str], JobState],
 ) -> str:
-    other = next(
-        (one for one in history if one.job_id is not None and one.job_id == entry.in_the_way), None
-    )
-    job = f"job {entry.in_the_way}"
+    """What the job in the way was doing, and until when."""
+    nominal_ms, other = _find(job_id, history)
+    job = f"job {job_id}"
     doing = ""
     if other is None or other.finished_ms is None:
-        doing = _DOING.get(state_of(entry.in_the_way or ""), "")
+        doing = _DOING.get(state_of(job_id), "")
         doing = f"; it still {doing}" if doing else ""
     if other is None:
-        return f"skipped, because {job} had not ended{doing}"
-    job += f" of {when(other.nominal_ms)}"
-    if other.started_ms is not None and other.started_ms <= entry.planned_ms:
+        return f"{job} had not ended{doing}"
+    job += f" of {when(nominal_ms)}"
+    if other.started_ms is not None and other.started_ms <= at_ms:
         ended = f", and ran until {when(other.finished_ms)}" if other.finished_ms else ""
-        return f"skipped, because {job} was still running{ended}"
+        return f"{job} was still running{ended}"
     ended = f"; it ended at {when(other.finished_ms)}" if other.finished_ms else doing
-    return f"skipped, because {job} had not ended{ended}"
+    return f"{job} had not ended{ended}"
+
+
+def _find(job_id: str, history: Sequence[Occurrence]) -> tuple[int, Occurrence | Backfill | None]:
+    """The fire time of a job, and what the ledger tells of it."""
+    for one in history:
+        if one.job_id is not None and one.job_id == job_id:
+            return one.nominal_ms, one
+        if one.backfill is not None and one.backfill.job_id == job_id:
+            return one.nominal_ms, one.backfill
+    return 0, None
 
 
 def _missed(

@@ -12,9 +12,11 @@ nominal fire time and the instant of the event in UTC milliseconds, and what the
 ``rested``     reason; the schedule was paused from the first instant to the second
 ``backfilled`` job id (16 bytes), name of the backfill's run
 ``filled``     job id (16 bytes), and as ``ended``
+``unfilled``   last fire time of the span, number of fire times, id (16 bytes) of
+               the job that was in the way of the first, name of the run
 ============== ================================================================
 
-The last two lie in a list of their own, ``backfilled:<name>``: a long backfill pushes nothing out
+The last three lie in a list of their own, ``backfilled:<name>``: a long backfill pushes nothing out
 that tells of fire times as they came.
 
 This module reads events and merges those of one occurrence. It knows no Redis; the events come
@@ -50,23 +52,26 @@ class Fate(StrEnum):
     SKIPPED = "skipped"
     #: It made no job, because nobody could fire it in time or the schedule was paused.
     MISSED = "missed"
-    #: Nothing is known of it but that a backfill made a job of it.
+    #: Nothing is known of it but that a backfill made a job of it. What a backfill skipped, and
+    #: nothing else is known of, is `SKIPPED`.
     BACKFILLED = "backfilled"
 
 
 @dataclass(frozen=True, slots=True)
 class Backfill:
     """
-    The job that a backfill made of an occurrence.
+    What a backfill did with an occurrence: made a job of it, or skipped it.
 
     Attributes:
-        job_id: The job, as the API shows it.
+        job_id: The job, as the API shows it; empty where it was skipped.
         run: Name of the backfill's run; empty where the ledger does not tell any more.
         enqueued_ms: When the job was made, or None.
         started_ms: When its last run began, where a worker told it.
         finished_ms: When it ended.
         outcome: The state in which it ended.
         worker: Id of the worker that ran it last.
+        in_the_way: The job that stood in the way, where it was skipped.
+        skipped_ms: When it was.
     """
 
     job_id: str
@@ -76,6 +81,8 @@ class Backfill:
     finished_ms: int | None = None
     outcome: JobState | None = None
     worker: str = ""
+    in_the_way: str | None = None
+    skipped_ms: int | None = None
 
     @property
     def run_ms(self) -> int | None:
@@ -86,7 +93,8 @@ class Backfill:
 @dataclass(frozen=True, slots=True)
 class Occurrence:
     """
-    One entry of the ledger; a run of missed fire times is one entry.
+    One entry of the ledger; a run of missed fire times is one entry, and so is one of fire times
+    that a backfill skipped.
 
     A fire time of such a run that a backfill made a job of has an entry of its own as well, also
     the first one.
@@ -103,11 +111,11 @@ class Occurrence:
         is_caught_up: Fired later than planned, by the catch-up policy.
         in_the_way: The job that stood in the way, for skipped ones.
         reason: Why it was missed.
-        last_ms: Last fire time of a span of missed ones.
+        last_ms: Last fire time of a span of missed or skipped ones.
         count: Number of fire times in the span; 1 for everything else.
         worker: Id of the worker that ran the job last.
-        backfill: What the latest backfill made of it, or None.
-        backfilled: Of a span: how many of its fire times have an entry of a backfill.
+        backfill: What the latest backfill that made a job did, or else the latest; or None.
+        backfilled: Of a span: how many of its fire times a backfill made a job of.
     """
 
     nominal_ms: int
@@ -185,8 +193,11 @@ def read_history(
     return _with_backfilled(ordered)[-latest:] if latest > 0 else []
 
 
-#: Entries by fire time; a span stands beside the entry of its first fire time, and before it.
-_Entries = dict[tuple[int, bool], Occurrence]
+#: Entries by fire time; a span stands beside the entry of its first fire time, and before it: one
+#: of missed ones (0), one of skipped ones (1), then a fire time of its own (2).
+_Entries = dict[tuple[int, int], Occurrence]
+#: The words of spans, and where they stand.
+_SPANS: Final = {b"missed": 0, b"unfilled": 1}
 
 
 def _merge(entries: _Entries, event: bytes, planned_of: Callable[[int], int]) -> None:
@@ -196,17 +207,17 @@ def _merge(entries: _Entries, event: bytes, planned_of: Callable[[int], int]) ->
     nominal_ms, at_ms = _number(nominal_text), _number(at_text)
     if nominal_ms is None or at_ms is None:
         return
-    is_single = True
-    if word == b"missed":
-        is_single = (_number(tail.partition(b" ")[0]) or nominal_ms) <= nominal_ms
-    entry = entries.get((nominal_ms, is_single))
+    place = 2
+    if word in _SPANS and (_number(tail.partition(b" ")[0]) or nominal_ms) > nominal_ms:
+        place = _SPANS[word]
+    entry = entries.get((nominal_ms, place))
     if entry is None:
         entry = Occurrence(nominal_ms, planned_of(nominal_ms), Fate.FIRED)
-        if word in _READ_BACKFILL:
+        if word in _OF_BACKFILLS:
             entry = replace(entry, fate=Fate.BACKFILLED)
     told = _told(word, entry, at_ms, tail)
     if told is not None:
-        entries[nominal_ms, is_single] = told
+        entries[nominal_ms, place] = told
 
 
 def _told(word: bytes, entry: Occurrence, at_ms: int, tail: bytes) -> Occurrence | None:
@@ -237,11 +248,38 @@ def _told(word: bytes, entry: Occurrence, at_ms: int, tail: bytes) -> Occurrence
     if word == b"ended":
         ended = _end(at_ms, tail)
         return replace(entry, fate=Fate.ENDED, **ended) if ended else None
+    if word == b"unfilled":
+        return _unfilled(entry, at_ms, tail)
     read = _READ_BACKFILL.get(word)
     if read is None or len(tail) < _ID_BYTES:
         return None
     backfill = read(entry.backfill, at_ms, id_text(tail[:_ID_BYTES]), tail[_ID_BYTES:].strip())
-    return replace(entry, backfill=backfill) if backfill else None
+    if backfill is None:
+        return None
+    fate = Fate.BACKFILLED if _is_told_by_backfills(entry) else entry.fate
+    return replace(entry, fate=fate, backfill=backfill)
+
+
+def _unfilled(entry: Occurrence, at_ms: int, tail: bytes) -> Occurrence | None:
+    last_text, _, rest = tail.partition(b" ")
+    count_text, _, rest = rest.partition(b" ")
+    last_ms, count = _number(last_text), _number(count_text)
+    if len(rest) < _ID_BYTES or last_ms is None or not count:
+        return None
+    if entry.backfill is not None and entry.backfill.job_id:
+        return entry  # a job that another backfill made says more
+    in_the_way = id_text(rest[:_ID_BYTES])
+    run = rest[_ID_BYTES:].strip().decode("utf-8", "replace")
+    backfill = Backfill("", run, in_the_way=in_the_way, skipped_ms=at_ms)
+    if not _is_told_by_backfills(entry):
+        return replace(entry, backfill=backfill)
+    return replace(entry, fate=Fate.SKIPPED, backfill=backfill, last_ms=last_ms, count=count)
+
+
+def _is_told_by_backfills(entry: Occurrence) -> bool:
+    """Whether nothing but backfills tells of it."""
+    was_passed = entry.fate is Fate.SKIPPED and entry.in_the_way is None
+    return was_passed or entry.fate is Fate.BACKFILLED
 
 
 def _backfilled(_: Backfill | None, at_ms: int, job_id: str, tail: bytes) -> Backfill:
@@ -249,13 +287,16 @@ def _backfilled(_: Backfill | None, at_ms: int, job_id: str, tail: bytes) -> Bac
 
 
 def _filled(before: Backfill | None, at_ms: int, job_id: str, tail: bytes) -> Backfill | None:
-    if before is not None and before.job_id != job_id:
+    if before is not None and before.job_id not in ("", job_id):
         return None  # a later backfill has made another job of it
     ended = _end(at_ms, tail)
-    return replace(before or Backfill(job_id), **ended) if ended else None
+    known = before if before is not None and before.job_id else Backfill(job_id)
+    return replace(known, **ended) if ended else None
 
 
 _READ_BACKFILL: Final = {b"backfilled": _backfilled, b"filled": _filled}
+#: Words of backfills.
+_OF_BACKFILLS: Final = (*_READ_BACKFILL, b"unfilled")
 
 
 def _end(at_ms: int, tail: bytes) -> dict[str, Any] | None:
@@ -276,7 +317,7 @@ def _end(at_ms: int, tail: bytes) -> dict[str, Any] | None:
 
 def _with_backfilled(ordered: list[Occurrence]) -> list[Occurrence]:
     """The entries, with each span knowing how many of its fire times were backfilled."""
-    filled = [one.nominal_ms for one in ordered if one.backfill is not None]
+    filled = [one.nominal_ms for one in ordered if one.backfill and one.backfill.job_id]
     if not filled:
         return ordered
     return [

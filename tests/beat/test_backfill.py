@@ -203,6 +203,60 @@ def test_backfill_when_given_a_policy_then_it_holds_among_its_jobs(
     assert [] == check(stage.connection, stage.prefix)
 
 
+def test_backfill_when_its_policy_skips_then_the_ledger_names_the_job_in_the_way(
+    schedules: Schedules, stage: Stage
+) -> None:
+    _miss(schedules, stage, 4)
+    hands = Hands(stage)
+    schedules.trigger("tick")
+    held = hands.take()
+    assert held is not None
+
+    done = schedules.backfill("tick", "2026-01-04T22:00Z", "2026-01-05T03:00Z", overlap="skip")
+    before = schedules.why("tick", "2026-01-04T23:00Z")
+    within = schedules.why("tick", "02:00")
+    hands.end(held)
+    schedules.backfill("tick", "2026-01-05T02:00Z", "2026-01-05T02:00Z", overlap="skip")
+
+    assert (0, 6) == (done.made, done.skipped)
+    at = "2026-01-05 04:01:00 UTC"
+    job = f"job {id_text(held.id)} of {at} had not ended"
+    assert (
+        Verdict.SKIPPED,
+        f"tick 2026-01-04 23:00:00 UTC: skipped by a backfill at {at}, because {job}; it still "
+        "runs; next is 2026-01-05 05:00:00 UTC",
+    ) == (before.verdict, before.sentence)
+    assert Verdict.MISSED is within.verdict
+    assert "one of 4 fire times" in within.sentence
+    assert f"; then skipped by a backfill at {at}, because {job}" in within.sentence
+    assert "; then backfilled by job" in schedules.why("tick", "02:00").sentence
+    assert [(Fate.SKIPPED, 6), (Fate.MISSED, 4), (Fate.BACKFILLED, 1), (Fate.ENDED, 1)] == [
+        (one.fate, one.count) for one in schedules.history("tick")
+    ]
+
+
+def test_backfill_when_one_job_may_wait_then_the_ledger_tells_both_kinds(
+    schedules: Schedules, stage: Stage
+) -> None:
+    schedules.put("tick", "noop", every="1h", paused=True)
+    span = ("2026-01-04T20:00Z", "2026-01-04T23:00Z")
+
+    done = schedules.backfill("tick", *span, overlap="buffer_one")
+
+    first, second, rest = schedules.history("tick")
+    assert (2, 2, 2) == (done.made, done.skipped, rest.count)
+    assert rest.backfill is not None
+    assert first.backfill is not None
+    assert second.backfill is not None
+    made = {first.backfill.job_id, second.backfill.job_id}
+    assert rest.backfill.in_the_way in made
+    told = schedules.why("tick", "2026-01-04T23:00Z").sentence
+    assert f"because job {rest.backfill.in_the_way} of 2026-01-04 2" in told
+    # What was skipped can be made by another run.
+    again = schedules.backfill("tick", *span, overlap="allow", run="again")
+    assert (2, 2) == (again.made, again.left_out)
+
+
 def test_backfill_when_too_many_would_wait_then_goes_on_as_they_end(
     schedules: Schedules, stage: Stage
 ) -> None:

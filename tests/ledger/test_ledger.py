@@ -223,6 +223,54 @@ def test_history_when_backfilled_twice_then_the_later_one_counts() -> None:
     assert Backfill(id_text(other), "again", FIRE_MS + 60) == entry.backfill
 
 
+def test_history_when_a_backfill_skipped_some_then_one_entry_tells_the_span() -> None:
+    events = [
+        _event("missed", FIRE_MS, FIRE_MS + 9, b"%d 5 no_beat" % (FIRE_MS + 4)),
+        _event("unfilled", FIRE_MS, FIRE_MS + 20, b"%d 3 %b r1" % (FIRE_MS + 2, ID)),
+    ]
+
+    missed, skipped = read_history(events)
+
+    assert (Fate.MISSED, 5, 0, None) == (
+        *(missed.fate, missed.count, missed.backfilled, missed.backfill),
+    )
+    assert (Fate.SKIPPED, 3, FIRE_MS + 2, None, None) == (
+        *(skipped.fate, skipped.count, skipped.last_ms, skipped.job_id, skipped.in_the_way),
+    )
+    assert Backfill("", "r1", in_the_way=id_text(ID), skipped_ms=FIRE_MS + 20) == skipped.backfill
+
+
+@pytest.mark.parametrize(
+    ("words", "fate", "job_id"),
+    [
+        (("unfilled",), Fate.SKIPPED, ""),
+        (("unfilled", "backfilled"), Fate.BACKFILLED, id_text(ID)),
+        (("backfilled", "unfilled"), Fate.BACKFILLED, id_text(ID)),
+        (("missed", "unfilled"), Fate.MISSED, ""),
+        (("missed", "unfilled", "backfilled"), Fate.MISSED, id_text(ID)),
+        (("fired", "unfilled"), Fate.FIRED, ""),
+        (("skipped", "unfilled"), Fate.SKIPPED, ""),
+        (("unfilled", "filled"), Fate.BACKFILLED, id_text(ID)),
+    ],
+)
+def test_history_when_a_backfill_skipped_one_then_what_else_is_known_stays(
+    words: tuple[str, ...], fate: Fate, job_id: str
+) -> None:
+    tails = {
+        "missed": b"%d 1 late" % FIRE_MS,
+        "fired": ID + b" ",
+        "skipped": ID,
+        "backfilled": ID + b" r2",
+        "filled": ID + b" SUCCESS w 1",
+        "unfilled": b"%d 1 %b r1" % (FIRE_MS, ID),
+    }
+
+    (entry,) = read_history([_event(word, FIRE_MS, FIRE_MS + 9, tails[word]) for word in words])
+
+    assert entry.backfill is not None
+    assert (fate, 1, job_id) == (entry.fate, entry.count, entry.backfill.job_id)
+
+
 def test_history_when_it_fired_and_was_backfilled_then_its_own_end_stays() -> None:
     events = [
         _event("fired", FIRE_MS, FIRE_MS, ID + b" "),

@@ -183,7 +183,9 @@ def _print_done(done: Backfilled) -> None:
             "--run TEXT begins another one"
         )
         return
-    skipped = f", {done.skipped:,} skipped: an earlier job had not ended" if done.skipped else ""
+    skipped = ""
+    if done.skipped:
+        skipped = f", {done.skipped:,} skipped: an earlier job had not ended (`sched why` names it)"
     click.echo(f"{done.name}: {made} made{skipped}{_remarks(done)}")
     if not done.is_done:
         tell("not all of it: 500 jobs wait for their turn", "the same command goes on from there")

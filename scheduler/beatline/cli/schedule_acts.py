@@ -50,7 +50,7 @@ def occurrence_json(entry: Occurrence) -> dict[str, Any]:
 
 def _backfill_json(backfill: Backfill) -> dict[str, Any]:
     return {
-        "job": backfill.job_id,
+        "job": backfill.job_id or None,
         "run": backfill.run,
         "enqueued": instant_json(backfill.enqueued_ms),
         "started": instant_json(backfill.started_ms),
@@ -58,6 +58,8 @@ def _backfill_json(backfill: Backfill) -> dict[str, Any]:
         "outcome": None if backfill.outcome is None else str(backfill.outcome),
         "run_ms": backfill.run_ms,
         "worker": backfill.worker,
+        "in_the_way": backfill.in_the_way,
+        "skipped": instant_json(backfill.skipped_ms),
     }
 
 
@@ -143,7 +145,9 @@ def _detail(entry: Occurrence) -> str:
         parts.append(f"job {entry.in_the_way} was in the way")
     if entry.job_id:
         parts.append(entry.job_id + (", caught up" if entry.is_caught_up else ""))
-    if entry.backfill:
+    if entry.backfill and entry.backfill.in_the_way:
+        parts.append(f"a backfill skipped it: job {entry.backfill.in_the_way} was in the way")
+    elif entry.backfill:
         # Where it made no other job, the column before tells how this one ended.
         is_told = str(entry.fate) == "backfilled" or entry.backfill.outcome is None
         outcome = "" if is_told else f", {entry.backfill.outcome}"

@@ -11,6 +11,7 @@
 -- include: prelude, numbers, record, job, counting, quarantine, marks, ledger, meeting
 -- defer: watched, fence, queues, handing
 -- include: results, timeline, buffering, finish, place, cancelling, overlapping, make_ready, tombs
+-- include: unfilled
 -- Jobs of a schedule that wait for their turn at most; its own occurrences find room beside them.
 local MOST_IN_LINE, MOST_RUNS = 500, 100
 local name, run, overlap = ARGV[2], ARGV[4], ARGV[6]
@@ -61,8 +62,10 @@ for at = 10, #ARGV, 3 do
   if other and overlap ~= 'skip' then other, waits = resolve(overlap, name, other) end
   if not job or other or safely('HSETNX', P .. 'jobs', id, record) == 0 then
     skipped = skipped + 1
+    pass_over(nominal, other or id)
   else
     made = made + 1
+    note_unfilled(name, run)
     safely('SADD', P .. 'open:' .. name, id)
     note_backfill(name, table.concat({ 'backfilled', nominal, text(now_ms), id, run }, ' '))
     count_up(key, 'backfilled', 1)
@@ -75,6 +78,7 @@ for at = 10, #ARGV, 3 do
   end
   reached = nominal
 end
+note_unfilled(name, run)
 local is_over = word == 'OK' and ARGV[8] == '1'
 entry = table.concat({ word == 'OK' and ARGV[7] or reached, text(made), text(skipped),
   is_over and '1' or '0', begun or text(now_ms), text(now_ms), note or ARGV[9] }, ' ')

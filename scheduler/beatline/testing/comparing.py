@@ -64,7 +64,8 @@ def fate_text(at_ms: int, occurrences: Sequence[Occurrence]) -> str:
         if not one.nominal_ms <= at_ms <= last_ms:
             continue
         if one.fate is Fate.SKIPPED:
-            return f"skipped: job {one.in_the_way} was in the way"
+            other = one.in_the_way or (one.backfill and one.backfill.in_the_way)
+            return f"skipped: job {other} was in the way"
         if one.fate is Fate.MISSED:
             return f"missed: {one.reason}"
     return "no fire time of it"
