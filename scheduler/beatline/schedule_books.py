@@ -20,6 +20,7 @@ from beatline.planner import first_next_ms, recomputed_next_ms
 from beatline.schedule import Schedule
 from beatline.store import schedule_reading, scheduling
 from beatline.store.applying import Refusal, Removal, SetPart, apply_set, check_set, mend_set
+from beatline.store.expecting import Alert, read_alerts
 from beatline.store.scheduling import Declaration, Put, StoredSchedule, trigger_text
 from beatline.triggers import tzdata_version
 from beatline.wire.connection import HeldConnection
@@ -73,6 +74,12 @@ class ScheduleBooks:
         for where, group in self._by_prefix(names).items():
             absent += schedule_reading.missing(self.connection, where, group)
         return absent
+
+    def alerts(self) -> list[Alert]:
+        """Schedules that have not succeeded within ``expect_within``, the oldest alert first."""
+        prefixes = [prefix(self._namespace, one) for one in range(self._partitions)]
+        found = [alert for where in prefixes for alert in read_alerts(self.connection, where)]
+        return sorted(found, key=lambda alert: alert.raised_ms)
 
     def now_ms(self) -> int:
         """The server's clock."""

@@ -25,7 +25,6 @@ from beatline.backfill import (
 from beatline.errors import BeatlineError, WrongUse
 from beatline.explaining import Explanation, Known, Verdict, explain, explain_unknown
 from beatline.ids import id_text, new_id, partition_of_name
-from beatline.keys import prefix
 from beatline.ledger import LATEST, Occurrence, read_history, read_rests
 from beatline.occurrence_jobs import OccurrenceJobs
 from beatline.schedule import Overlap, Schedule
@@ -34,7 +33,7 @@ from beatline.schedule_making import CODE, ScheduleOptions, make_schedule
 from beatline.schedule_view import ScheduleView, view_of
 from beatline.store import scheduling
 from beatline.store.backfilling import read_backfilled
-from beatline.store.expecting import Alert, read_alerts
+from beatline.store.expecting import Alert
 from beatline.store.firing import trigger
 from beatline.store.schedule_reading import read_absences, read_ledger
 from beatline.store.scheduling import Put, StoredSchedule
@@ -314,14 +313,7 @@ class Schedules:
 
         They are raised by beat, and end with the next success.
         """
-
-        def read(books: ScheduleBooks) -> _Alerts:
-            settings = self._app.settings
-            prefixes = [prefix(settings.namespace, one) for one in range(settings.partitions)]
-            found = [alert for where in prefixes for alert in read_alerts(books.connection, where)]
-            return sorted(found, key=lambda alert: alert.raised_ms)
-
-        return self._ask(read)
+        return self._ask(lambda books: books.alerts())
 
     def _readable(self, name: str) -> tuple[Schedule, StoredSchedule]:
         """A schedule that is there and can be read; else what is wrong is raised."""

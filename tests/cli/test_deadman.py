@@ -36,6 +36,8 @@ def test_status_when_a_schedule_does_not_succeed_then_told_until_it_does(
 
     beat.wait_for_line("beat.alert schedule=nightly")
     late, told = run_on("status"), _partition(run_on)
+    listed = run_on("schedules", "list")
+    (row,) = json.loads(run_on("schedules", "list", "--json").out)
     app.schedules.put("nightly", "add", every="1s", expect_within="1h", ignore_result=True)
     eventually(lambda: not app.schedules.alerts(), what="the end of the alert")
     over = run_on("status")
@@ -44,6 +46,8 @@ def test_status_when_a_schedule_does_not_succeed_then_told_until_it_does(
     assert "schedules 1, 1 with expect_within: 1 late" in late.out
     assert "! schedule nightly has never succeeded, and has to within 2s" in late.out
     assert "remedy: see what it did: sched why nightly, sched sch" in late.out
+    assert "no success within 2s" in listed.out
+    assert told["alerts"] == [row["alert"]]
     assert (0, ["nightly"]) == (
         told["expected"],
         [alert["schedule"] for alert in told["alerts"]],

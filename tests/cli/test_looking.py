@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 
 from beatline import App
 from beatline.ids import id_from_text
+from beatline.testing import ManualClock
 from tests.cli.conftest import Run
 from tests.processes import Command
 from tests.servers import RedisProcess, eventually
@@ -221,6 +222,24 @@ def test_schedules_when_applied_planned_and_listed_then_they_agree(
     assert {"hourly", "daily"} == {one["name"] for one in told_json(run_on, "schedules", "list")}
     heading = run_on("schedules", "list").out.split()[:5]
     assert ["NEXT", "LEFT", "LAST", "PASSED", "NAME"] == heading
+
+
+def test_schedules_when_due_and_no_beat_is_up_then_listed_as_late(run_on: Run, app: App) -> None:
+    with ManualClock(datetime(2026, 1, 1, tzinfo=UTC)):
+        app.schedules.put("nightly", "add", cron="0 2 * * *")
+        app.schedules.put("resting", "add", cron="0 2 * * *", paused=True)
+        app.schedules.put("yearly", "add", at="2126-01-01")
+
+    listed = run_on("schedules", "list")
+    nightly, resting, yearly = told_json(run_on, "schedules", "list")
+
+    (line,) = [line for line in listed.out.splitlines() if "nightly" in line]
+    assert "overdue" in line
+    assert line.rstrip().endswith("late: is a beat up?")
+    assert 1 == listed.out.count("late")
+    assert nightly["late_ms"] > 5_000
+    assert "2026-01-01T02:00:00.000+00:00" == nightly["due"]
+    assert [None, None, None] == [one["late_ms"] for one in (resting, yearly)] + [nightly["alert"]]
 
 
 def test_schedules_preview_when_clocks_change_then_remarked(run: Run, short_folder: Path) -> None:

@@ -7,12 +7,15 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from beatline.states import JobState
 from beatline.units import moment_of
+
+if TYPE_CHECKING:
+    from beatline.store.expecting import Alert
 
 #: Colours of states, where standard output is a terminal.
 _COLOURS: Final[Mapping[str, str]] = {
@@ -79,6 +82,16 @@ def left_text(ms: int | None, now_ms: int) -> str:
 def passed_text(ms: int | None, now_ms: int) -> str:
     """How long ago an instant was."""
     return "-" if ms is None else f"{span_text(max(now_ms - ms, 0))} ago"
+
+
+def alert_json(alert: Alert) -> dict[str, Any]:
+    """An alert, for programs."""
+    return {
+        "schedule": alert.schedule,
+        "raised": instant_json(alert.raised_ms),
+        "expect_within_ms": alert.within_ms,
+        "last_success": instant_json(alert.last_success_ms),
+    }
 
 
 def count_text(count: int, what: str, plural: str = "") -> str:

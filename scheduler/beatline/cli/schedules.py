@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from beatline.cli.exits import tell, warn
 from beatline.cli.groups import SubcommandGroup
 from beatline.cli.output import (
+    alert_json,
     count_text,
     instant_json,
     instant_text,
@@ -23,11 +24,16 @@ from beatline.cli.schedule_acts import ACTS
 from beatline.cli.schedules_import import import_
 from beatline.cli.schedules_preview import preview
 from beatline.cli.wanted import Wanted, json_option, place_options
+from beatline.units import duration_text
 
 if TYPE_CHECKING:
     from beatline.schedule import Schedule
+    from beatline.store.expecting import Alert
     from beatline.store.scheduling import StoredSchedule
     from beatline_schedules import Declared, Problem
+
+#: What is due for longer and not fired is late, ms: the grace that schedules have by default.
+_LATE_MS: Final = 5_000
 
 
 @click.group(cls=SubcommandGroup)
@@ -135,21 +141,22 @@ def list_(wanted: Wanted, as_json: bool) -> int:
             books.read_all().values(),
             key=lambda stored: (stored.next_ms is None, stored.next_ms or 0, stored.name),
         )
+        alerts = {alert.schedule: alert for alert in books.alerts()}
         now_ms = books.now_ms()
     if as_json:
-        print_json([_stored_json(stored) for stored in live])
+        print_json([_stored_json(one, now_ms, alerts.get(one.name)) for one in live])
         return 0
     print_table(
         ["NEXT", "LEFT", "LAST", "PASSED", "NAME", "TASK", "STATE"],
         [
             [
                 instant_text(None if stored.paused else stored.next_ms),
-                left_text(None if stored.paused else stored.next_ms, now_ms),
+                left_text(_due_ms(stored), now_ms),
                 instant_text(stored.last_ms),
                 passed_text(stored.last_ms, now_ms),
                 stored.name,
                 _task_of(stored),
-                _state_text(stored),
+                _state_text(stored, now_ms, alerts.get(stored.name)),
             ]
             for stored in live
         ],
@@ -167,21 +174,43 @@ def _task_of(stored: StoredSchedule) -> str:
         return "?"
 
 
-def _state_text(stored: StoredSchedule) -> str:
+def _due_ms(stored: StoredSchedule) -> int | None:
+    """When the next occurrence is due, jitter included; None where it rests or is over."""
+    if stored.paused or stored.next_ms is None:
+        return None
+    return stored.next_ms if stored.due_ms is None else stored.due_ms
+
+
+def _late_ms(stored: StoredSchedule, now_ms: int) -> int | None:
+    """For how long it is due and not fired; None where a beat would still be in time."""
+    due_ms = _due_ms(stored)
+    return None if due_ms is None or due_ms >= now_ms - _LATE_MS else now_ms - due_ms
+
+
+def _state_text(stored: StoredSchedule, now_ms: int, alert: Alert | None) -> str:
+    troubles = []
+    if _late_ms(stored, now_ms) is not None:
+        troubles.append("late: is a beat up?")
+    if alert is not None:
+        troubles.append(f"no success within {duration_text(alert.within_ms)}")
+    if failures := stored.counters.get("failures", 0):
+        troubles.append(f"failed {failures}x in a row")
+    told = click.style("; ".join(troubles), fg="red") if troubles else ""
     if stored.paused:
-        return click.style(f"paused: {one_line(stored.paused, 60)}", fg="yellow")
-    if stored.next_ms is None:
-        return "over"
-    failures = stored.counters.get("failures", 0)
-    return click.style(f"failed {failures}x in a row", fg="red") if failures else "active"
+        rests = click.style(f"paused: {one_line(stored.paused, 60)}", fg="yellow")
+        return f"{rests}; {told}" if alert is not None else rests
+    return told or ("over" if stored.next_ms is None else "active")
 
 
-def _stored_json(stored: StoredSchedule) -> dict[str, Any]:
+def _stored_json(stored: StoredSchedule, now_ms: int, alert: Alert | None) -> dict[str, Any]:
     return {
         "name": stored.name,
         "task": _task_of(stored),
         "next": instant_json(stored.next_ms),
         "last": instant_json(stored.last_ms),
+        "due": instant_json(_due_ms(stored)),
+        "late_ms": _late_ms(stored, now_ms),
+        "alert": None if alert is None else alert_json(alert),
         "paused": stored.paused,
         "source": stored.source,
         "counters": stored.counters,

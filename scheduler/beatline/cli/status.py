@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from beatline.cli.output import (
+    alert_json,
     count_text,
     instant_json,
     instant_text,
@@ -241,15 +242,7 @@ def vitals_json(vitals: Vitals) -> dict[str, Any]:
         "live_jobs": vitals.live,
         "schedules": vitals.schedules,
         "expected": vitals.expected,
-        "alerts": [
-            {
-                "schedule": alert.schedule,
-                "raised": instant_json(alert.raised_ms),
-                "expect_within_ms": alert.within_ms,
-                "last_success": instant_json(alert.last_success_ms),
-            }
-            for alert in vitals.alerts
-        ],
+        "alerts": [alert_json(alert) for alert in vitals.alerts],
         "dead": vitals.dead,
         "quarantined": vitals.quarantined,
         "quarantine": [_aside_json(entry) for entry in vitals.aside],
