@@ -45,16 +45,18 @@ venv-run:
 servers:
 	@.ci/servers
 
-# The peers' environments are made at the first run, in benchmarks/.venv-* and benchmarks/bullmq.
-.PHONY: bench bench-scale
+# The peers' environments are made at the first run, in benchmarks/.venv-* and benchmarks/bullmq;
+# `make bench-peers` makes them beforehand. `make bench ARGS=--resume` goes on with a run that was
+# cut off, `make bench ARGS=--plan` says what is measured and how long it takes.
+.PHONY: bench bench-ours bench-peers bench-scale
 bench: venv
-	-$(BIN)/python -m benchmarks.main_job --keep benchmarks/results/main_job.json $(ARGS)
-	$(BIN)/python -m benchmarks.floor --keep benchmarks/results/floor.json $(ARGS)
-	$(BIN)/python -m benchmarks --keep benchmarks/results/peers.json $(ARGS)
-	$(BIN)/python -m benchmarks.many_schedules --keep benchmarks/results/many_schedules.json
-	$(BIN)/python -m benchmarks.many_schedules --count 10000 --stretch 10 --seconds 120 \
-	  --keep benchmarks/results/ten_thousand_schedules.json
-	$(BIN)/python -m benchmarks.summary benchmarks/results/peers.json
+	$(BIN)/python -m benchmarks --rounds 3 --keep benchmarks/results/comparison.json $(ARGS)
+
+bench-ours: venv
+	$(BIN)/python -m benchmarks --ours --rounds 3 --keep benchmarks/results/ours.json $(ARGS)
+
+bench-peers: venv
+	$(BIN)/python -m benchmarks.environments
 
 bench-scale: venv
 	$(BIN)/python -m benchmarks.growth --keep benchmarks/results/growth.json $(ARGS)

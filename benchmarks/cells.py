@@ -9,7 +9,8 @@ the jobs themselves (``stamps.py``).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +22,16 @@ from benchmarks.roster import Contender
 from benchmarks.sessions import Failed, Session
 from benchmarks.stamps import StampReader
 from benchmarks.statistics_of import percentile
+
+#: How long is sent, s.
+SENDING_S = 2.0
+
+#: Scheduled jobs that are counted in bytes: a million of ours. Of peers so many that the bytes of
+#: each no longer change, which the reading at a fifth of them shows.
+HELD_OWN, HELD_PEER, PILED = 1_000_000, 50_000, 20_000
+
+#: Processes that send where only the number of jobs matters.
+SENDERS = 2
 
 
 class NotOffered(Exception):  # noqa: N818 - not a failure
@@ -77,6 +88,13 @@ class Cell:
         better: Whether more or less is better.
         run: Measures it once.
         columns: Details that the table shows too: their names, and what stands above them.
+        seconds: How long one value takes on two quiet cores: of ours, of a peer, and of those
+            that differ much (by name or label).
+        names: The only contenders; all if empty.
+        peer_rounds: Rounds of peers at most; None for as many as ours.
+        own_rounds: Rounds of ours at most.
+        default_form: Whether peers' default forms are measured: once, only of those whose forms
+            differ in how they wait for an instant, or never.
     """
 
     name: str
@@ -85,16 +103,21 @@ class Cell:
     better: Literal["more", "less"]
     run: Callable[[Lab, Contender], Outcome]
     columns: tuple[tuple[str, str], ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=lambda: {"peer": 5.0})
+    names: frozenset[str] = frozenset()
+    peer_rounds: int | None = None
+    own_rounds: int | None = None
+    default_form: Literal["once", "timing", "never"] = "once"
 
 
 def _one_by_one(lab: Lab, contender: Contender) -> Outcome:
-    answer = Driver(contender, lab.server, lab.folder).send("one_by_one", lab.seconds(3))
+    answer = Driver(contender, lab.server, lab.folder).send("one_by_one", lab.seconds(SENDING_S))
     return _rate(answer)
 
 
 def _many(lab: Lab, contender: Contender) -> Outcome:
     _needs(contender, {"Celery", "Dramatiq", "Huey"}, "many jobs in one call")
-    return _rate(Driver(contender, lab.server, lab.folder).send("many", lab.seconds(3)))
+    return _rate(Driver(contender, lab.server, lab.folder).send("many", lab.seconds(SENDING_S)))
 
 
 def _rate(answer: dict[str, Any]) -> Outcome:
@@ -111,7 +134,7 @@ def _drain_alone(lab: Lab, contender: Contender) -> Outcome:
     if contender.alone is None:
         raise NotOffered(f"{contender.name} cannot be told to take one job at a time")
     driver = Driver(contender, lab.server, lab.folder, more=contender.alone)
-    return _drained(lab, driver, lab.count(contender.drain_jobs // 4, 100), driver.work_alone)
+    return _drained(lab, driver, lab.count(contender.alone_jobs, 50), driver.work_alone)
 
 
 def _drain_loop(lab: Lab, contender: Contender) -> Outcome:
@@ -143,15 +166,15 @@ def _drained(lab: Lab, driver: Driver, count: int, work: Callable[[], Session]) 
 
 def _warmed(driver: Driver, session: Session, reader: StampReader) -> None:
     """Workers are up and have run something, then idle for half a second."""
-    driver.send("fill", 20)
-    await_stamps(session, reader, 20, limit_s=40)
+    driver.send("fill", 50)
+    await_stamps(session, reader, 50, limit_s=60)
     time.sleep(0.5)
     reader.skip()
 
 
 def _round_trip(lab: Lab, contender: Contender) -> Outcome:
     driver, reader = Driver(contender, lab.server, lab.folder), lab.fresh_stamps()
-    count = lab.count(400, 50)
+    count = lab.count(400 if contender.environment == "ours" else 200, 50)
     with driver.work() as session:
         _warmed(driver, session, reader)
         driver.send("pings", count, 0.02)
@@ -180,7 +203,6 @@ def _scheduled(lab: Lab, contender: Contender, count: int, over_ms: int) -> list
 
 
 def _eta(lab: Lab, contender: Contender) -> Outcome:
-    _needs(contender, set(), "")
     count = lab.count(2_000, 100)
     late = _scheduled(lab, contender, count, int(20_000 * max(lab.scale, 0.2)))
     p50 = percentile(late, 0.5)
@@ -188,37 +210,58 @@ def _eta(lab: Lab, contender: Contender) -> Outcome:
 
 
 def _burst(lab: Lab, contender: Contender) -> Outcome:
-    count = lab.count(10_000, 300)
+    count = lab.count(contender.burst_jobs, 300)
     late = _scheduled(lab, contender, count, 0)
     return Outcome(late[-1], {"jobs": count, "first": late[0], "p50": percentile(late, 0.5)})
+
+
+def _held(lab: Lab, contender: Contender) -> Outcome:
+    full = HELD_OWN if contender.environment == "ours" else HELD_PEER
+    return _bytes_each(lab, contender, "hold", lab.count(full, 2_000))
+
+
+def _piled(lab: Lab, contender: Contender) -> Outcome:
+    return _bytes_each(lab, contender, "pile", lab.count(PILED, 2_000))
 
 
 def _bytes_each(lab: Lab, contender: Contender, verb: str, jobs: int) -> Outcome:
     driver = Driver(contender, lab.server, lab.folder)
     # Scripts and fixed keys are there before the count begins.
     driver.send(verb, 10)
-    before = lab.server.used_memory()
-    driver.send(verb, jobs, limit_s=900)
-    return Outcome((lab.server.used_memory() - before) / jobs, {"jobs": jobs})
+    before, first = lab.server.used_memory(), jobs // 5
+    _sent(driver, verb, first)
+    at_fifth = (lab.server.used_memory() - before) / first
+    _sent(driver, verb, jobs - first)
+    each = (lab.server.used_memory() - before) / jobs
+    return Outcome(each, {"jobs": jobs, "at_fifth": at_fifth})
+
+
+def _sent(driver: Driver, verb: str, jobs: int) -> None:
+    """So many jobs by several processes at once."""
+    shares = [jobs // SENDERS] * (SENDERS - 1) + [jobs - jobs // SENDERS * (SENDERS - 1)]
+    with ThreadPoolExecutor(SENDERS) as pool:
+        for answer in [pool.submit(driver.send, verb, share, limit_s=300) for share in shares]:
+            answer.result()
 
 
 def _idle(lab: Lab, contender: Contender) -> Outcome:
-    driver, reader = Driver(contender, lab.server, lab.folder), lab.fresh_stamps()
-    seconds = max(5.0, 20 * lab.scale)
+    # Ours with the example's app, as the goal asks for; peers with the no-op tasks alone.
+    more = {"app": "benchmarks/example_app.py:app"} if contender.environment == "ours" else {}
+    driver, reader = Driver(contender, lab.server, lab.folder, more=more), lab.fresh_stamps()
+    seconds = max(5.0, 15 * lab.scale)
     with driver.work(with_scheduler=True) as session:
         _warmed(driver, session, reader)
         time.sleep(3)
-        before, server_before = session.cost(), lab.server.cpu_seconds()
+        before, server_before = session.scheduled_s(), lab.server.cpu_seconds()
         time.sleep(seconds)
-        after = session.cost()
+        after, cost = session.scheduled_s(), session.cost()
         server_cpu = lab.server.cpu_seconds() - server_before
-    percent = (after.cpu_s - before.cpu_s) / seconds * 100
     details = {
-        "pss_mb": after.pss_mb,
-        "processes": after.processes,
+        "pss_mb": cost.pss_mb,
+        "processes": cost.processes,
         "server_cpu_percent": round(server_cpu / seconds * 100, 2),
     }
-    return Outcome(percent, details)
+    return Outcome((after - before) / seconds * 100, details)
 
 
 def _needs(contender: Contender, lacking: set[str], what: str) -> None:
@@ -232,28 +275,40 @@ _DRAIN_COLUMNS = (
 )
 _CLIENT_COLUMNS = (("client_cpu_us", "client's CPU, µs a job"),)
 
-CELLS = [
-    Cell("enqueue", "enqueue one by one", "jobs/s", "more", _one_by_one, _CLIENT_COLUMNS),
-    Cell("bulk", "enqueue in bulk (1,000 a call; asyncio: gathered)", "jobs/s", "more", _many,
-         _CLIENT_COLUMNS),
+_MEMORY_COLUMNS = (("jobs", "jobs"), ("at_fifth", "B at a fifth of them"))
+
+#: In the order in which they are measured.
+SENDING_AND_RUNNING = [
     Cell("drain", "drain, 2 children, results ignored", "jobs/s", "more",
-         lambda lab, contender: _drain(lab, contender, stored=False), _DRAIN_COLUMNS),
+         lambda lab, contender: _drain(lab, contender, stored=False), _DRAIN_COLUMNS,
+         seconds={"ours": 5, "peer": 7.5}),
     Cell("drain-stored", "drain, 2 children, results stored", "jobs/s", "more",
-         lambda lab, contender: _drain(lab, contender, stored=True), _DRAIN_COLUMNS),
+         lambda lab, contender: _drain(lab, contender, stored=True), _DRAIN_COLUMNS,
+         seconds={"ours": 6, "peer": 8},
+         default_form="never"),
     Cell("drain-asyncio", "drain, coroutines, 1 child", "jobs/s", "more", _drain_loop,
-         _DRAIN_COLUMNS),
+         _DRAIN_COLUMNS, seconds={"ours": 5, "peer": 6},
+         names=frozenset({"Beatline", "arq", "SAQ", "taskiq", "docket", "BullMQ"})),
     Cell("drain-alone", "drain, one job at a time, 1 child", "jobs/s", "more", _drain_alone,
-         _DRAIN_COLUMNS),
+         _DRAIN_COLUMNS, seconds={"ours": 5, "peer": 7}, default_form="never"),
+    Cell("enqueue", "enqueue one by one", "jobs/s", "more", _one_by_one, _CLIENT_COLUMNS,
+         seconds={"ours": 3, "peer": 3.5}),
+    Cell("bulk", "enqueue in bulk (1,000 a call; asyncio: gathered)", "jobs/s", "more", _many,
+         _CLIENT_COLUMNS, seconds={"ours": 3, "peer": 3.5}, default_form="never"),
     Cell("round-trip", "enqueue to start, idle worker, p50", "ms", "less", _round_trip,
-         (("p99", "p99"), ("max", "max"))),
+         (("p99", "p99"), ("max", "max")), seconds={"ours": 12, "peer": 9}),
     Cell("eta", "2,000 ETA jobs over 20 s, p99 late", "ms", "less", _eta,
-         (("p50", "p50"), ("first", "earliest"), ("max", "max"))),
+         (("p50", "p50"), ("first", "earliest"), ("max", "max")),
+         seconds={"ours": 25, "peer": 28}, peer_rounds=1, default_form="timing"),
     Cell("burst", "10,000 ETA jobs at one instant, last start", "ms", "less", _burst,
-         (("first", "first"), ("p50", "p50"))),
-    Cell("memory-eta", "memory per scheduled job", "B", "less",
-         lambda lab, contender: _bytes_each(lab, contender, "hold", lab.count(20_000, 1_000))),
-    Cell("memory-queued", "memory per queued job", "B", "less",
-         lambda lab, contender: _bytes_each(lab, contender, "pile", lab.count(20_000, 1_000))),
+         (("jobs", "jobs"), ("first", "first"), ("p50", "p50")),
+         seconds={"ours": 8, "peer": 20}, peer_rounds=1, default_form="timing"),
+    Cell("memory-eta", "memory per scheduled job", "B", "less", _held, _MEMORY_COLUMNS,
+         seconds={"ours": 15, "peer": 20}, own_rounds=1, peer_rounds=1, default_form="never"),
+    Cell("memory-queued", "memory per queued job", "B", "less", _piled, _MEMORY_COLUMNS,
+         seconds={"ours": 5, "peer": 9}, own_rounds=1, peer_rounds=1, default_form="never"),
     Cell("idle", "idle, CPU of worker and scheduler", "%", "less", _idle,
-         (("pss_mb", "PSS, MB"), ("processes", "processes"), ("server_cpu_percent", "server, %"))),
+         (("pss_mb", "PSS, MB"), ("processes", "processes"), ("server_cpu_percent", "server, %")),
+         seconds={"ours": 22, "peer": 23}, peer_rounds=1,
+         default_form="never"),
 ]  # fmt: skip

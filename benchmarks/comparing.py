@@ -7,13 +7,25 @@ machine hits all alike; a calibration stands beside each value.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from benchmarks.cells import Cell, Lab, NotOffered
+from benchmarks.cells import Lab, NotOffered
 from benchmarks.machine import Calibration, calibrate
-from benchmarks.roster import Contender
+from benchmarks.plan import Step
 from benchmarks.sessions import Failed
+
+
+class Journal(Protocol):
+    """Where values are written as they come."""
+
+    def has(self, step: Step) -> bool:
+        """Whether a value of this step is there."""
+
+    def add(self, measured: Measured) -> None:
+        """Write one down."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +41,9 @@ class Measured:
         loop_ms: The slower of the calibration loops before and after.
         acks: Whether the contender acknowledges.
         note: Why there is no value.
+        server: Version, persistence and socket type of the server.
+        took_s: How long all of it took, start and end of processes included.
+        is_floor: Whether this is no contender but what is possible.
     """
 
     cell: str
@@ -41,41 +56,56 @@ class Measured:
     loop_ms: float = 0.0
     acks: bool = True
     note: str = ""
+    server: str = ""
+    took_s: float = 0.0
+    is_floor: bool = False
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it should have a value and has none."""
+        return self.note.startswith("failed")
 
     def record(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self)
 
 
-def compare(
-    lab: Lab, cells: list[Cell], contenders: list[Contender], rounds: int
-) -> list[Measured]:
-    """Measure every cell with every contender so many times."""
-    found = []
-    for cell in cells:
-        print(f"\n{cell.title} ({cell.unit}, {cell.better} is better)", flush=True)
-        for turn in range(rounds):
-            for contender in contenders:
-                measured = _measure(lab, cell, contender, turn)
-                found.append(measured)
-                print(_line(measured), flush=True)
-    return found
+def compare(lab: Lab, steps: Sequence[Step], journal: Journal) -> None:
+    """
+    Measure one step after the other, and write each value down at once.
+
+    A step whose value the journal has already is passed over.
+    """
+    title = ""
+    for step in steps:
+        if journal.has(step):
+            continue
+        if step.cell.title != title:
+            title = step.cell.title
+            print(f"\n{title} ({step.cell.unit}, {step.cell.better} is better)", flush=True)
+        measured = _measure(lab, step)
+        journal.add(measured)
+        print(_line(measured), flush=True)
 
 
-def _measure(lab: Lab, cell: Cell, contender: Contender, turn: int) -> Measured:
+def _measure(lab: Lab, step: Step) -> Measured:
+    begun, contender = time.monotonic(), step.contender
     lab.server.empty()
     calibration = calibrate(lab.server.client)
     value, details, note = None, {}, ""
     try:
-        outcome = cell.run(lab, contender)
+        outcome = step.cell.run(lab, contender)
         value, details = outcome.value, outcome.details
     except NotOffered as reason:
         note = f"not offered: {reason}"
     except Failed as failure:
         note = f"failed: {failure}"
     loop_ms = max(calibration.loop_ms, calibrate(lab.server.client).loop_ms)
-    return Measured(cell.name, contender.name, contender.form, turn, value, details,
-                    calibration, loop_ms, contender.acks, note)  # fmt: skip
+    return Measured(
+        step.cell.name, contender.name, contender.form, step.round, value, details, calibration,
+        loop_ms, contender.acks, note, lab.server.described,
+        round(time.monotonic() - begun, 2), contender.is_floor,
+    )  # fmt: skip
 
 
 def _line(measured: Measured) -> str:

@@ -91,7 +91,7 @@ class Driver:
 
     def _session(self, commands: list[list[str]], what: str) -> Session:
         log = self._folder / f"{self.contender.name}-{self.contender.form}-{what}.log"
-        return Session(commands, self._environment, log)
+        return Session(commands, self._environment, log, patience_s=0.3)
 
     def _command(self, verb: str, *arguments: str) -> list[str]:
         if self.contender.module is None:

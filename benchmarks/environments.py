@@ -86,3 +86,14 @@ def version_of(environment: str, package: str) -> str:
     command = [str(python_of(environment)), "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.strip() or "?"
+
+
+def main() -> int:
+    """Make all of them: ``python -m benchmarks.environments``."""
+    for environment in (*PACKAGES, "node"):
+        prepare(environment)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -117,19 +117,26 @@ def _apply_many(floor: Floor) -> Callable[[], object]:
 
 
 def _execute_command(floor: Floor) -> Callable[[], object]:
-    arguments, client = _enqueue_arguments(floor), redis.Redis.from_url(floor.server.url)
-    turn = _Turn(arguments)
+    client = redis.Redis.from_url(floor.server.url)
+    turn = _Turn(_enqueue_arguments(floor.app, client))
     execute: Callable[..., object] = client.execute_command
     return lambda: execute(*turn.next())
 
 
 def _hand_packed(floor: Floor) -> Callable[[], object]:
-    turn, line = _Turn(_enqueue_arguments(floor)), RawSocket(floor.server.url)
+    return hand_packed(floor.app, floor.server.url)
+
+
+def hand_packed(app: Any, url: str) -> Callable[[], object]:
+    """A call that enqueues one job by our script, with a socket and a packer alone."""
+    arguments = _enqueue_arguments(app, redis.Redis.from_url(url))
+    turn, line = _Turn(arguments), RawSocket(url)
     return lambda: line.exchange(hiredis.pack_command(turn.next()))
 
 
 def _lpush(floor: Floor) -> Callable[[], object]:
-    payload, client = _record(floor), redis.Redis.from_url(floor.server.url)
+    client = redis.Redis.from_url(floor.server.url)
+    payload = _record(floor.app, client)
     return lambda: client.lpush("floor", payload)
 
 
@@ -148,19 +155,19 @@ class _Turn:
         return tuple(self._arguments)
 
 
-def _record(floor: Floor) -> bytes:
-    floor.app.tasks["mark"].delay(1)
-    records: Any = floor.server.client.hvals("{sched:0}:jobs")
+def _record(app: Any, client: redis.Redis) -> bytes:
+    app.tasks["mark"].delay(1)
+    records: Any = client.hvals("{sched:0}:jobs")
     found: bytes = records[0]
     return found
 
 
-def _enqueue_arguments(floor: Floor) -> list[bytes]:
+def _enqueue_arguments(app: Any, client: redis.Redis) -> list[bytes]:
     """The arguments of the EVALSHA that ``delay`` sends; it has loaded the script."""
     from beatline.ids import new_id
     from beatline.store.enqueuing import pack_enqueue
 
-    jobs = [(new_id(0), "0", _record(floor))]
+    jobs = [(new_id(0), "0", _record(app, client))]
     reader = hiredis.Reader()
     reader.feed(pack_enqueue(b"{sched:0}:", os.urandom(8), 1, jobs, False))
     arguments: list[bytes] = reader.gets()

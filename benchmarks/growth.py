@@ -117,11 +117,9 @@ def _promotion(field: Field, size: int, calibration: machine.Calibration) -> lis
     spent_ms: list[float] = []
     server_cpu = 0.0
     for _ in range(ROUNDS):
-        soon = datetime.fromtimestamp(time.time() + 1.5 + PROMOTED / 50_000, UTC)
-        field.app.tasks["mail"].apply_many([MAIL_ARGUMENTS] * PROMOTED, eta=soon)
-        time.sleep(max(0.0, soon.timestamp() - time.time()) + 0.05)
+        make_due(field)
         before = field.server.cpu_seconds()
-        spent_ms += _promoted(field)
+        spent_ms += promoted_ms(field)
         server_cpu += field.server.cpu_seconds() - before
         field.server.client.delete("{sched:0}:ready:default:4")
     per_s = LIMIT * len(spent_ms) / (sum(spent_ms) / 1000)
@@ -133,7 +131,14 @@ def _promotion(field: Field, size: int, calibration: machine.Calibration) -> lis
     ]  # fmt: skip
 
 
-def _promoted(field: Field) -> list[float]:
+def make_due(field: Field) -> None:
+    """Schedule as many jobs as are promoted, and wait until all of them are due."""
+    soon = datetime.fromtimestamp(time.time() + 1.5 + PROMOTED / 50_000, UTC)
+    field.app.tasks["mail"].apply_many([MAIL_ARGUMENTS] * PROMOTED, eta=soon)
+    time.sleep(max(0.0, soon.timestamp() - time.time()) + 0.05)
+
+
+def promoted_ms(field: Field) -> list[float]:
     """Milliseconds of each call until all is promoted."""
     spent_ms, moved = [], 0
     while moved < PROMOTED:

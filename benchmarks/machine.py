@@ -121,6 +121,19 @@ def cost_of(leaders: list[int]) -> Cost:
     return Cost(cpu_ticks / _TICKS_PER_S, round(pss_kb / 1024, 1), count)
 
 
+def scheduled_s(leaders: list[int]) -> float:
+    """CPU seconds of all living threads of these sessions, as the scheduler counts them (ns)."""
+    total_ns = 0
+    for leader in leaders:
+        for pid in session_pids(leader):
+            for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+                try:
+                    total_ns += int(path.read_text().split()[0])
+                except (FileNotFoundError, ProcessLookupError):
+                    continue
+    return total_ns / 1e9
+
+
 def _stat_fields(pid: int) -> list[str]:
     try:
         text = Path(f"/proc/{pid}/stat").read_text()

@@ -103,41 +103,82 @@ class Load:
         return sum(each)
 
 
-def measure(entrant: Entrant, server: PrivateRedis, load: Load) -> list[Figure]:
-    """Fired against expected, gap errors, and the CPU of whatever fires."""
+@dataclass(frozen=True)
+class Observed:
+    """
+    What one contender did in a window.
+
+    Attributes:
+        errors_ms: How far each gap between two starts of a schedule was from its interval.
+        fired: Jobs started in the window.
+        cpu_s: CPU of whatever fires.
+        pss_mb: Its memory.
+    """
+
+    errors_ms: list[float]
+    fired: int
+    cpu_s: float
+    pss_mb: float
+
+    def skipped(self, load: Load) -> int:
+        """Occurrences that did not come: each leaves a gap of two intervals."""
+        return sum(error > 900 * load.stretch for error in self.errors_ms)
+
+
+def observe(
+    contender: Contender,
+    server: PrivateRedis,
+    load: Load,
+    *,
+    has_scheduler: bool,
+    sends_schedules: bool,
+) -> Observed:
+    """
+    Start it with its schedules, and watch a window of what it fires.
+
+    Raises:
+        Failed: No schedule fired twice.
+    """
     folder = Path(tempfile.mkdtemp(prefix="bench-schedules-"))
     reader = StampReader(folder)
-    settings = {**entrant.contender.settings, "schedules": load.count, "stretch": load.stretch}
-    driver = Driver(replace(entrant.contender, settings=settings), server, folder)
-    server.empty()
-    calibration = machine.calibrate(server.client)
+    settings = {**contender.settings, "schedules": load.count, "stretch": load.stretch}
+    driver = Driver(replace(contender, settings=settings), server, folder)
     with ExitStack() as stack:
         worker = stack.enter_context(driver.work())
-        firing = stack.enter_context(driver.schedule()) if entrant.has_scheduler else worker
-        if entrant.sends_schedules:
+        firing = stack.enter_context(driver.schedule()) if has_scheduler else worker
+        if sends_schedules:
             driver.send("schedules", load.count)
         stamps, cpu_s, pss_mb = _watched(reader, firing, load.seconds)
         last_words = firing.tail()
-    slowest_ms = max(calibration.loop_ms, machine.calibrate(server.client).loop_ms)
-    expected = load.expected
     errors = gap_errors_ms(stamps, load)
     if not errors:
-        raise Failed(f"{entrant.label}: nothing fired twice; last words:\n{last_words}")
+        raise Failed(f"{contender.name}: nothing fired twice; last words:\n{last_words}")
+    return Observed(errors, len(stamps), cpu_s, pss_mb)
+
+
+def measure(entrant: Entrant, server: PrivateRedis, load: Load) -> list[Figure]:
+    """Fired against expected, gap errors, and the CPU of whatever fires."""
+    server.empty()
+    calibration = machine.calibrate(server.client)
+    seen = observe(entrant.contender, server, load, has_scheduler=entrant.has_scheduler,
+                   sends_schedules=entrant.sends_schedules)  # fmt: skip
+    slowest_ms = max(calibration.loop_ms, machine.calibrate(server.client).loop_ms)
     # The goals are those of a thousand schedules every 1 to 10 s.
     label, goals = entrant.label, entrant.goals if load.is_the_usual else {}
     share = {
-        "fired": len(stamps),
-        "expected": round(expected),
-        # An occurrence that did not come leaves a gap of two intervals.
-        "skipped": sum(error > 900 * load.stretch for error in errors),
+        "fired": seen.fired,
+        "expected": round(load.expected),
+        "skipped": seen.skipped(load),
         "loop_ms": slowest_ms,
     }
     return [
-        Figure(f"{label}: fired / expected", len(stamps) / expected, "x", None, share, calibration),
-        Figure(f"{label}: gap error p50", percentile(errors, 0.5), "ms", goals.get("p50")),
-        Figure(f"{label}: gap error p99", percentile(errors, 0.99), "ms", goals.get("p99"),
-               {"max": max(errors)}),
-        Figure(f"{label}: CPU of what fires", cpu_s, "s", goals.get("cpu"), {"pss_mb": pss_mb}),
+        Figure(f"{label}: fired / expected", seen.fired / load.expected, "x", None, share,
+               calibration),
+        Figure(f"{label}: gap error p50", percentile(seen.errors_ms, 0.5), "ms", goals.get("p50")),
+        Figure(f"{label}: gap error p99", percentile(seen.errors_ms, 0.99), "ms",
+               goals.get("p99"), {"max": max(seen.errors_ms)}),
+        Figure(f"{label}: CPU of what fires", seen.cpu_s, "s", goals.get("cpu"),
+               {"pss_mb": seen.pss_mb}),
     ]  # fmt: skip
 
 

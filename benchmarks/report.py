@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cells import CELLS, Cell
+from benchmarks.cells import Cell
 from benchmarks.comparing import Measured
+from benchmarks.own_cells import CELLS
 from benchmarks.plot import Bar, bar_charts
 from benchmarks.statistics_of import median
 
@@ -33,11 +33,13 @@ class Row:
     calm: int
     loop_ms: float
     columns: tuple[float | None, ...]
+    is_floor: bool = False
+    server: str = ""
 
     @property
     def label(self) -> str:
         """Name and form."""
-        return OURS if self.name == OURS else f"{self.name} ({self.form})"
+        return self.name if self.name == OURS or self.is_floor else f"{self.name} ({self.form})"
 
 
 def rows_of(cell: Cell, found: Sequence[Measured]) -> list[Row]:
@@ -68,6 +70,8 @@ def rows_of(cell: Cell, found: Sequence[Measured]) -> list[Row]:
                 calm=len(calm),
                 loop_ms=median([one.loop_ms for one in shown]),
                 columns=tuple(_detail(shown, key) for key, _ in cell.columns),
+                is_floor=group[0].is_floor,
+                server=group[0].server,
             )
         )
     return sorted(rows, key=lambda row: row.middle, reverse=cell.better == "more")
@@ -91,30 +95,45 @@ def table(found: Sequence[Measured]) -> str:
         rows = rows_of(cell, found)
         if not rows:
             continue
-        ours = next((row.middle for row in rows if row.name == OURS), None)
+        own = next((row for row in rows if row.name == OURS), None)
+        ours = None if own is None else own.middle
         lines = [
             f"### {cell.title}",
             "",
             f"| | median, {cell.unit} | best | Beatline is better by | "
             + "".join(f"{title} | " for _, title in cell.columns)
-            + "loop, ms | calm |",
-            "|---|---|---|---|---|" + "---|" * (len(cell.columns) + 1),
+            + "loop, ms | calm | server |",
+            "|---|---|---|---|---|---|" + "---|" * (len(cell.columns) + 1),
         ]
         for row in rows:
             ratio = ratio_text(cell, ours, row.middle)
             mark = "" if row.acks else " ¹"
+            mark += "" if is_alike(row, own) else " ²"
             values = f"{number_text(row.middle)} | {number_text(row.best)}"
             calm = f"{row.calm} of {row.rounds}"
             more = "".join(
                 f"{'' if value is None else number_text(value)} | " for value in row.columns
             )
             lines.append(
-                f"| {row.label}{mark} | {values} | {ratio} | {more}{row.loop_ms:.1f} | {calm} |"
+                f"| {row.label}{mark} | {values} | {ratio} | {more}{row.loop_ms:.1f} | {calm} | "
+                f"{row.server} |"
             )
         absent = sorted({_absence(one) for one in found if one.cell == cell.name and one.note})
         lines += ["", *absent] if absent else []
         parts.append("\n".join(lines))
-    return "\n\n".join([*parts, "¹ No acknowledgement: what a dying worker held is lost."])
+    notes = [
+        "¹ No acknowledgement: what a dying worker held is lost.",
+        "² Measured at another speed of the machine than ours: the calibration loops beside the "
+        f"two differ by more than {CALM} times.",
+    ]
+    return "\n\n".join([*parts, *notes])
+
+
+def is_alike(row: Row, own: Row | None) -> bool:
+    """Whether a row was measured at the same speed of the machine as ours."""
+    if own is None:
+        return True
+    return max(row.loop_ms, own.loop_ms) <= CALM * min(row.loop_ms, own.loop_ms)
 
 
 def losses(found: Sequence[Measured]) -> list[str]:
@@ -124,7 +143,7 @@ def losses(found: Sequence[Measured]) -> list[str]:
         rows = rows_of(cell, found)
         ours = next((row.middle for row in rows if row.name == OURS), None)
         for row in rows:
-            if ours is None or row.name == OURS:
+            if ours is None or row.name == OURS or row.is_floor:
                 continue
             better = row.middle > ours if cell.better == "more" else row.middle < ours
             if better:
@@ -149,14 +168,13 @@ def plot(found: Sequence[Measured], caption: str) -> str:
     return bar_charts(charts, caption)
 
 
-def keep(path: Path, found: Sequence[Measured], facts: dict[str, Any]) -> None:
-    """Write JSON, Markdown and SVG beside each other."""
-    path.parent.mkdir(exist_ok=True)
-    made = datetime.now().astimezone().isoformat(timespec="seconds")
-    record = {"made": made, **facts, "measured": [one.record() for one in found]}
-    path.write_text(json.dumps(record, indent=1, default=str) + "\n")
-    path.with_suffix(".md").write_text(table(found) + "\n")
-    machine = facts["machine"]
+def keep(path: Path, found: Sequence[Measured], facts: dict[str, Any], goals: str) -> None:
+    """Write Markdown and SVG beside the JSON file."""
+    told = "\n".join(losses(found)) or "Nowhere in these cells."
+    path.with_suffix(".md").write_text(
+        f"## Goals\n\n{goals}\n\n## Where we lose\n\n{told}\n\n## All rows\n\n{table(found)}\n"
+    )
+    machine, made = facts["machine"], datetime.now().astimezone().isoformat(timespec="seconds")
     caption = f"{machine['cores']} cores of {machine['processor']}; {facts['server']}; {made[:10]}"
     path.with_suffix(".svg").write_text(plot(found, caption))
 

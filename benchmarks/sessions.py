@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from benchmarks.machine import Cost, cost_of, session_pids
+from benchmarks.machine import Cost, cost_of, scheduled_s, session_pids
 from benchmarks.private_redis import die_with_parent
 
 #: The repository's top: contenders run here, so that ``benchmarks`` can be imported.
@@ -37,12 +37,19 @@ class Session:
         commands: One or more command lines, each a session of its own.
         environment: Added to ours.
         log: Where their output goes.
+        patience_s: How long they may take to end before they are killed. Nothing that they do
+            then is measured, and some take as many seconds as they are given.
     """
 
     def __init__(
-        self, commands: Sequence[Sequence[str]], environment: Mapping[str, str], log: Path
+        self,
+        commands: Sequence[Sequence[str]],
+        environment: Mapping[str, str],
+        log: Path,
+        patience_s: float = 3.0,
     ) -> None:
         self._log = log
+        self._patience_s = patience_s
         self._file = open(log, "ab")  # noqa: SIM115 - closed by stop
         self._processes = [
             subprocess.Popen(
@@ -66,6 +73,10 @@ class Session:
     def cost(self) -> Cost:
         """CPU and memory of all their processes."""
         return cost_of(self.leaders)
+
+    def scheduled_s(self) -> float:
+        """CPU that their living threads have used, to the ns; for times of little work."""
+        return scheduled_s(self.leaders)
 
     def wait_until(self, is_done: Callable[[], bool], limit_s: float, every_s: float) -> bool:
         """
@@ -92,12 +103,12 @@ class Session:
         self._file.flush()
         return self._log.read_text(errors="replace")[-length:]
 
-    def stop(self, patience_s: float = 3.0) -> None:
+    def stop(self) -> None:
         """TERM, and KILL for whatever of the sessions is left after a while."""
         for process in self._processes:
             if process.poll() is None:
                 process.terminate()
-        deadline = time.monotonic() + patience_s
+        deadline = time.monotonic() + self._patience_s
         for process in self._processes:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.0, deadline - time.monotonic()))

@@ -8,24 +8,16 @@ files add to earlier ones; of one cell and contender the calmer values count.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cells import CELLS, Cell
+from benchmarks.cells import Cell
 from benchmarks.comparing import Measured
+from benchmarks.journal import measured_in, read
+from benchmarks.own_cells import CELLS
 from benchmarks.report import OURS, Row, number_text, ratio_text, rows_of
-
-
-def measured_in(record: dict[str, Any]) -> list[Measured]:
-    """What a kept comparison has measured; of the calibrations the loop is left."""
-    found = []
-    for one in record["measured"]:
-        loop_ms = one.get("loop_ms") or one["calibration"]["loop_ms"]
-        found.append(Measured(**{**one, "calibration": None, "loop_ms": loop_ms}))
-    return found
 
 
 def short_table(found: Sequence[Measured]) -> str:
@@ -38,7 +30,9 @@ def short_table(found: Sequence[Measured]) -> str:
         rows = rows_of(cell, found)
         ours = next((row for row in rows if row.name == OURS), None)
         if ours is not None:
-            lines.append(_line(cell, ours, [row for row in rows if row.name != OURS]))
+            lines.append(
+                _line(cell, ours, [row for row in rows if row.name != OURS and not row.is_floor])
+            )
     return "\n".join(lines)
 
 
@@ -86,7 +80,7 @@ def main() -> int:
     """Print the table, and what it was measured on."""
     found: list[Measured] = []
     for name in sys.argv[1:]:
-        record = json.loads(Path(name).read_text())
+        record = read(Path(name))
         found += measured_in(record)
         print(f"{Path(name).name}: {_about(record)}")
     print("\n" + short_table(found))

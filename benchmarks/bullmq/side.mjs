@@ -81,8 +81,9 @@ async function send(queue, verb, texts) {
       for (let at = 0; at < count; at += 1) await queue.add('mail', MAIL, options);
     });
     case 'hold': return measured(count, async () => {
-      for (let at = 0; at < count; at += 1) {
-        await queue.add('mail', MAIL, { ...options, delay: 86400000 });
+      const mail = { name: 'mail', data: MAIL, opts: { ...options, delay: 86400000 } };
+      for (let at = 0; at < count; at += CALL_SIZE) {
+        await queue.addBulk(Array(Math.min(CALL_SIZE, count - at)).fill(mail));
       }
     });
     case 'at': {

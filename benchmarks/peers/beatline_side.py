@@ -14,6 +14,8 @@ os.environ["BEATLINE_REDIS_URL"] = URL
 
 from benchmarks.bench_app import app, mail, mark, mark_in_loop, mark_stored
 
+#: The file of the app that workers and beat load.
+APP = SETTINGS.get("app", "benchmarks/bench_app.py:app")
 NOOP: Any = mark_stored if SETTINGS.get("stored") else mark
 if SETTINGS.get("asyncio"):
     NOOP = mark_in_loop
@@ -31,17 +33,21 @@ def send_mail_at(due: datetime) -> None:
     mail.apply_async(MAIL_ARGUMENTS, eta=due)
 
 
+def send_mails_at(count: int, due: datetime) -> None:
+    mail.apply_many([MAIL_ARGUMENTS] * count, eta=due)
+
+
 def worker(arguments: list[str]) -> None:
     if batch := SETTINGS.get("batch"):
         become("python", "-m", "benchmarks.narrow_worker", arguments[0], str(batch))
     # In the asyncio pool -c says how many coroutines run at the same time; its default is ours.
     pool = ["-P", "asyncio", "--children"] if SETTINGS.get("asyncio") else ["-c"]
-    become("sched", "worker", "-A", "benchmarks/bench_app.py:app", *pool, arguments[0],
+    become("sched", "worker", "-A", APP, *pool, arguments[0],
            *SETTINGS.get("worker", []))  # fmt: skip
 
 
 def scheduler(arguments: list[str]) -> None:
-    command = ["sched", "beat", "-A", "benchmarks/bench_app.py:app"]
+    command = ["sched", "beat", "-A", APP]
     if count := SETTINGS.get("schedules", 0):
         folder = Path(arguments[0]) / "schedules"
         folder.mkdir(exist_ok=True)
@@ -70,6 +76,7 @@ SIDE = Side(
     send_many=send_many,
     send_at=send_at,
     send_mail_at=send_mail_at,
+    send_mails_at=send_mails_at,
     worker=worker,
     scheduler=scheduler,
 )

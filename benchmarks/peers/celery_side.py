@@ -18,6 +18,7 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     worker_prefetch_multiplier=SETTINGS.get("prefetch", 4),
     worker_hijack_root_logger=False,
+    worker_disable_rate_limits=SETTINGS.get("lean", False),
 )
 app.conf.beat_schedule = {
     f"every-{number}": {"task": "mark", "schedule": float(interval_s(number)), "args": (number,)}

@@ -1,5 +1,5 @@
 # mypy: disable-error-code="import-not-found, import-untyped, untyped-decorator, misc"
-"""SAQ: its defaults, or more jobs at once and a faster schedule check (tuned)."""
+"""SAQ: its defaults, or more jobs at once in uvloop (tuned)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ from saq import Queue
 
 from benchmarks.peers.side import MAIL_ARGUMENTS, SETTINGS, URL, Side, become, run
 from benchmarks.stamps import mark as stamp
+
+if SETTINGS.get("uvloop"):
+    import uvloop
+
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
 
 queue = Queue.from_url(URL)
 #: Seconds that a finished job is kept; -1 removes it at once.

@@ -17,6 +17,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 #: The server, and how this contender is to be set up.
@@ -28,6 +29,12 @@ MAIL_ARGUMENTS = (42, "user@example.com")
 
 #: Jobs per call where many are sent at once.
 CALL_SIZE = 1_000
+
+#: The same where jobs are scheduled to be counted in bytes.
+HELD_SIZE = 10_000
+
+#: Coroutines awaited together where only the number of jobs matters.
+TOGETHER = 50
 
 
 def interval_s(number: int) -> int:
@@ -46,6 +53,7 @@ class Side:
         send_many: Sends no-op jobs with these numbers in as few round trips as it can.
         send_at: Schedules the no-op job with a number for an instant (UTC ms).
         send_mail_at: Schedules the job whose memory is measured.
+        send_mails_at: Schedules so many of them in one call.
         worker: Runs a worker in this process; it may replace it.
         scheduler: The same for a scheduler, where there is one of its own.
         setup: Awaited before anything is sent.
@@ -57,6 +65,7 @@ class Side:
     send_many: Callable[[Sequence[int]], Any] | None = None
     send_at: Callable[[int, datetime], Any] | None = None
     send_mail_at: Callable[[datetime], Any] | None = None
+    send_mails_at: Callable[[int, datetime], Any] | None = None
     scheduler: Callable[[list[str]], Any] | None = None
     setup: Callable[[], Awaitable[Any]] | None = None
 
@@ -91,12 +100,9 @@ async def _sending(side: Side, verb: str, arguments: list[str]) -> dict[str, Any
         return await _so_many(send, many, int(arguments[0]))
     if verb == "pile":
         assert side.send_mail is not None
-        mail = _awaitable(side.send_mail)
-        return await _so_many(lambda _: mail(), None, int(arguments[0]))
+        return await _stored(side.send_mail, int(arguments[0]))
     if verb == "hold":
-        assert side.send_mail_at is not None
-        mail_at, due = _awaitable(side.send_mail_at), datetime.fromtimestamp(_in_s(86_400), UTC)
-        return await _so_many(lambda _: mail_at(due), None, int(arguments[0]))
+        return await _held(side, int(arguments[0]))
     if verb == "at":
         assert side.send_at is not None
         return await _scheduled(_awaitable(side.send_at), *(int(text) for text in arguments))
@@ -114,6 +120,31 @@ async def _for_seconds(
         await send(calls)
         calls += 1
     return _took(calls * jobs, begun, cpu)
+
+
+async def _held(side: Side, count: int) -> dict[str, Any]:
+    """So many jobs scheduled for tomorrow by the quickest way: their rate is not asked."""
+    due = datetime.fromtimestamp(_in_s(86_400), UTC)
+    many_at = side.send_mails_at
+    if many_at is None:
+        assert side.send_mail_at is not None
+        return await _stored(partial(side.send_mail_at, due), count)
+    begun, cpu = time.perf_counter(), time.process_time()
+    for first in range(0, count, HELD_SIZE):
+        many_at(min(HELD_SIZE, count - first), due)
+    return _took(count, begun, cpu)
+
+
+async def _stored(call: Callable[[], Any], count: int) -> dict[str, Any]:
+    """The same call so many times, coroutines fifty at once."""
+    begun, cpu = time.perf_counter(), time.process_time()
+    if not inspect.iscoroutinefunction(getattr(call, "func", call)):
+        for _ in range(count):
+            call()
+        return _took(count, begun, cpu)
+    for first in range(0, count, TOGETHER):
+        await asyncio.gather(*(call() for _ in range(min(TOGETHER, count - first))))
+    return _took(count, begun, cpu)
 
 
 async def _so_many(
