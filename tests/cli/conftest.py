@@ -41,10 +41,12 @@ def clean_environment() -> dict[str, str]:
 def run(short_folder: Path) -> Run:
     """Runs a ``sched`` command in the test's folder until it ends."""
 
-    def start(*arguments: str, timeout: float = 30, **env: str) -> Told:
+    def start(
+        *arguments: str, timeout: float = 30, folder: Path = short_folder, **env: str
+    ) -> Told:
         ended = subprocess.run(
             [sys.executable, "-m", "beatline.cli", *arguments],
-            cwd=short_folder,
+            cwd=folder,
             env={**clean_environment(), **env},
             stdin=subprocess.DEVNULL,
             capture_output=True,

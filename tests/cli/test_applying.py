@@ -35,6 +35,25 @@ def test_apply_when_another_file_declares_a_name_then_nothing_is_changed_and_tol
     assert {"nightly": "file:theirs.yaml"} == _sources(run_on)
 
 
+def test_apply_when_the_same_file_from_another_directory_then_told_where_to_go(
+    run_on: Run, short_folder: Path
+) -> None:
+    (short_folder / "deep").mkdir()
+    file = _write(short_folder / "deep", "s.yaml", "nightly")
+    run_on("schedules", "apply", f"deep/{file}")
+
+    planned = run_on("schedules", "plan", file, folder=short_folder / "deep")
+    told = run_on("schedules", "apply", file, folder=short_folder / "deep")
+
+    assert (1, 1) == (planned.code, told.code)
+    assert "! nightly: declared by file:deep/s.yaml, and here by file:s.yaml" in planned.out
+    remedy = (
+        "remedy: if file:deep/s.yaml is the same file: sources are paths from the working "
+        "directory; go there where it was applied before, or take it over with --take-over"
+    )
+    assert [remedy, remedy] == [one.err.splitlines()[-1] for one in (planned, told)]
+
+
 def test_apply_when_taking_over_then_the_schedules_are_the_files_own(
     run_on: Run, short_folder: Path
 ) -> None:

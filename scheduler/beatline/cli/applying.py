@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 import click
@@ -42,7 +43,8 @@ def show_plan(
         if foreign:
             tell(
                 "`apply` would change nothing: schedules with ! belong to other sources",
-                "rename them, remove them there, or take them over with --take-over",
+                _moved((one.owner, _here(one)) for one in foreign)
+                or "rename them, remove them there, or take them over with --take-over",
             )
     return 1 if foreign else 0
 
@@ -76,15 +78,34 @@ def _wanted_set(declared: Declared, paths: Iterable[str], takes_over: bool) -> D
 
 def _tell_refused(applied: Applied) -> None:
     """Each schedule that stood in the way, by whom it is declared, and where here."""
-    here = {one.name: one.declared.source for one in applied.plan.changes if one.declared}
+    here = {one.name: _here(one) for one in applied.plan.changes}
     for name, why in applied.refused.items():
         click.echo(f"! {name}: {why}, and here by {here.get(name, 'nobody')}", err=True)
     count = len(applied.refused)
     theirs = "a schedule belongs" if count == 1 else f"{count} schedules belong"
     tell(
         f"nothing was changed: {theirs} to another source",
-        "rename it, remove it there, or take it over with --take-over",
+        _moved(
+            (why.partition(" by ")[2], here.get(name, "")) for name, why in applied.refused.items()
+        )
+        or "rename it, remove it there, or take it over with --take-over",
     )
+
+
+def _here(change: Change) -> str:
+    return change.declared.source if change.declared else ""
+
+
+def _moved(sources: Iterable[tuple[str, str]]) -> str:
+    """What to do where the other source may be the same file, seen from another directory."""
+    for there, here in sources:
+        paths = [PurePosixPath(source.removeprefix("file:")) for source in (there, here)]
+        if paths[0] != paths[1] and paths[0].name == paths[1].name:
+            return (
+                f"if {there} is the same file: sources are paths from the working directory; go "
+                "there where it was applied before, or take it over with --take-over"
+            )
+    return ""
 
 
 def _print_changes(changes: Sequence[Change]) -> None:
@@ -97,7 +118,7 @@ def _detail(change: Change) -> str:
     if change.difference is Difference.ADD:
         return f": next {instant_text(change.next_ms)}"
     if change.difference is Difference.FOREIGN:
-        return f": declared by {change.owner}"
+        return f": declared by {change.owner}, and here by {_here(change)}"
     if change.difference is not Difference.CHANGE:
         return ""
     told = [", ".join(change.fields)] if change.fields else []
