@@ -32,8 +32,10 @@ MAX_NODES: Final = 1_000_000
 
 #: What YAML allows in a file at all (YAML 1.2, production c-printable).
 _UNPRINTABLE = re.compile(
-    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\ufeff"
+    "[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\ufeff\u2028\u2029]"
 )
+#: Characters that end a line in YAML 1.1, and neither in 1.2 nor in editors, which count lines.
+_BREAKS: Final = "\x85\u2028\u2029"
 _LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
 
@@ -149,7 +151,10 @@ def _text(content: bytes, report: Report) -> str:
         place = _Place(before_text.count("\n") + 1, len(before_text.rpartition("\n")[2]) + 1)
         code = f"U+{ord(unprintable[0]):04X}"
         remedy = f'remove it, or write it as "\\u{ord(unprintable[0]):04x}" in double quotes'
-        report.problem(place, f"character {code} is not allowed in YAML", remedy)
+        what = "ends a line in YAML 1.1 and not in 1.2"
+        if unprintable[0] not in _BREAKS:
+            what = "is not allowed in YAML"
+        report.problem(place, f"character {code} {what}", remedy)
         raise _Stop
     return text
 
@@ -332,6 +337,10 @@ _EXPLANATIONS: Final = (
     ("mapping values are not allowed", "a colon makes a key of this, where no key may stand",
      "put a value that contains ': ' in quotes, or mend the indentation"),
     ("unknown escape", "a backslash in double quotes begins an escape that YAML does not know",
+     "use single quotes, or write the backslash twice"),
+    ("invalid Unicode character", "a backslash in double quotes names no character",
+     "use single quotes, or write the backslash twice"),
+    ("hexdecimal number", "a backslash in double quotes names no character",
      "use single quotes, or write the backslash twice"),
     ("quoted scalar", "a quote is opened and not closed", "close it"),
     ("block sequence entries", "a list begins on the line of its key",

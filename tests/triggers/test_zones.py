@@ -118,3 +118,11 @@ def test_year_day_when_parsed_then_this_wall_time(text: str, year: int, expected
 def test_zone_file_when_it_is_none_then_refused(content: bytes) -> None:
     with pytest.raises(ValueError, match="TZif"):
         read_zone_file(content)
+
+
+@pytest.mark.parametrize("name", ["CEST", "JST", "PDT", "MSK", "Z"])
+def test_zone_when_named_by_an_abbreviation_then_no_other_zone_is_suggested(name: str) -> None:
+    with pytest.raises(InvalidTrigger) as caught:
+        zone(name)
+
+    assert 'write the name of a place, such as "Europe/Berlin", or "UTC"' == caught.value.remedy

@@ -35,6 +35,7 @@ MADE_UP_BELOW_S = 3 * 3600
 #: ``timeDiff > -(3*MINUTE_COUNT)``, which lets exactly three hours still count as a repetition.
 REPEATED_UP_TO_S = 3 * 3600
 _FIXED_OFFSET = re.compile(r"(?:UTC|GMT)?[+-]\d{1,2}(?::?\d{2})?", re.ASCII | re.IGNORECASE)
+_ABBREVIATION = re.compile(r"[A-Z]{1,5}")
 #: The last year whose changes are worked out from a zone's yearly rule.
 _LAST_YEAR = 9998
 #: Years of changes that are worked out at once.
@@ -186,6 +187,9 @@ def _remedy(name: str) -> str:
     # The city alone is what people remember: "Berlin" means "Europe/Berlin".
     for known in sorted(by_folded):
         by_folded.setdefault(known.rpartition("/")[2], by_folded[known])
+    if _ABBREVIATION.fullmatch(name) and name.casefold() not in by_folded:
+        # The nearest name is far away: "JST" is one letter from "MST", and 16 hours.
+        return 'write the name of a place, such as "Europe/Berlin", or "UTC"'
     close = difflib.get_close_matches(name.strip().casefold(), by_folded, n=1, cutoff=0.6)
     if close:
         return f"did you mean {by_folded[close[0]]!r}?"
