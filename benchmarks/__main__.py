@@ -10,6 +10,7 @@ takes.
 from __future__ import annotations
 
 import argparse
+import math
 import subprocess
 import sys
 import tempfile
@@ -34,23 +35,26 @@ def main() -> int:
     """Plan, prepare, measure, report."""
     options = _options()
     steps = _steps(options, chosen(options.peers, options.form))
-    record = read(options.keep) if options.resume and options.keep.exists() else {}
+    record = (
+        read(options.keep) if (options.resume or options.calmer) and options.keep.exists() else {}
+    )
     scale = 0.05 if options.quick else options.scale
     if record and record["scale"] != scale:
         raise SystemExit(f"{options.keep} was measured at scale {record['scale']}, not {scale}")
     earlier = measured_in(record) if record else []
     if options.plan:
-        print(table(steps, Journal(None, {}, earlier).done))
+        print(table(steps, Journal(None, {}, earlier, again_busy=options.calmer).done))
         return 0
     steps = _installable(steps)
     with PrivateRedis(options.server, options.transport) as server:
         facts = _facts(server, steps, record, scale)
         print(f"{facts['server']}; {facts['machine']}\n{facts['versions']}", flush=True)
         lab = Lab(server, Path(tempfile.mkdtemp(prefix="bench-")), scale)
-        journal = Journal(options.keep, facts, earlier)
+        journal = Journal(options.keep, facts, earlier, again_busy=options.calmer)
         begun = time.monotonic()
         try:
-            compare(lab, steps, journal)
+            if not compare(lab, steps, journal, budget_s=60 * options.budget):
+                print("\nthe budget is spent; go on with --resume", flush=True)
         except KeyboardInterrupt:
             print("\ncut off; go on with --resume", flush=True)
     print(f"\nmeasured for {(time.monotonic() - begun) / 60:.1f} min")
@@ -129,6 +133,18 @@ def _options() -> argparse.Namespace:
         action="store_true",
         help="go on with the run in the --keep file; what failed is tried again",
     )
+    parser.add_argument(
+        "--calmer",
+        action="store_true",
+        help="as --resume, and again what was measured while the machine was slow",
+    )
+    parser.add_argument(
+        "--budget",
+        type=float,
+        default=math.inf,
+        metavar="MINUTES",
+        help="begin nothing that would end later than this",
+    )
     parser.add_argument("--cells", "--only", type=_names, help=f"some of: {known}")
     parser.add_argument("--ours", action="store_true", help="Beatline and the bare loops alone")
     parser.add_argument("--peers", type=_names, help="such as celery,bullmq; all but docket")
@@ -143,7 +159,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--transport", choices=("tcp", "unix"), default="tcp")
     parser.add_argument("--keep", type=Path, help=f"JSON file, such as {RESULTS.name}/today.json")
     options = parser.parse_args()
-    if options.resume and not options.keep:
+    if (options.resume or options.calmer) and not options.keep:
         parser.error("--resume needs --keep FILE.json")
     unknown = set(options.cells or ()) - {cell.name for cell in CELLS}
     if unknown:

@@ -7,6 +7,7 @@ machine hits all alike; a calibration stands beside each value.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -23,9 +24,11 @@ class Journal(Protocol):
 
     def has(self, step: Step) -> bool:
         """Whether a value of this step is there."""
+        ...
 
     def add(self, measured: Measured) -> None:
         """Write one down."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -70,22 +73,33 @@ class Measured:
         return asdict(self)
 
 
-def compare(lab: Lab, steps: Sequence[Step], journal: Journal) -> None:
+def compare(
+    lab: Lab, steps: Sequence[Step], journal: Journal, *, budget_s: float = math.inf
+) -> bool:
     """
     Measure one step after the other, and write each value down at once.
 
     A step whose value the journal has already is passed over.
+
+    Args:
+        budget_s: No step is begun that is expected to end later than this.
+
+    Returns:
+        Whether all steps were measured.
     """
-    title = ""
+    title, begun = "", time.monotonic()
     for step in steps:
         if journal.has(step):
             continue
+        if time.monotonic() - begun + step.expected_s > budget_s:
+            return False
         if step.cell.title != title:
             title = step.cell.title
             print(f"\n{title} ({step.cell.unit}, {step.cell.better} is better)", flush=True)
         measured = _measure(lab, step)
         journal.add(measured)
         print(_line(measured), flush=True)
+    return True
 
 
 def _measure(lab: Lab, step: Step) -> Measured:

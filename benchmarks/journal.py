@@ -2,12 +2,13 @@
 The file of a comparison: each value is in it as soon as it has been measured.
 
 A run that is cut off keeps what it had; ``--resume`` goes on behind it. What has failed is tried
-again.
+again, and with ``--calmer`` also what was measured while the machine was slow.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterable
 from datetime import datetime
@@ -17,6 +18,7 @@ from typing import Any
 from benchmarks.comparing import Measured
 from benchmarks.machine import Calibration
 from benchmarks.plan import Step
+from benchmarks.report import CALM
 
 
 def measured_in(record: dict[str, Any]) -> list[Measured]:
@@ -38,16 +40,21 @@ class Journal:
         path: The JSON file; None keeps nothing.
         facts: Machine, server, versions, settings.
         earlier: Values of the run that this one goes on with.
+        again_busy: Measure again what was measured while the machine was slow; of the two values
+            the calmer one is kept.
     """
 
     def __init__(
-        self, path: Path | None, facts: dict[str, Any], earlier: Iterable[Measured] = ()
-    ) -> None:
+        self, path: Path | None, facts: dict[str, Any], earlier: Iterable[Measured] = (),
+        *, again_busy: bool = False,
+    ) -> None:  # fmt: skip
         self.facts = facts
         self._path = path
         self._found: dict[tuple[str, str, str, int], Measured] = {}
         for one in earlier:
             self._found[_key(one)] = one
+        quickest = min((one.loop_ms for one in self._found.values()), default=0.0)
+        self._slowest_ms = CALM * quickest if again_busy else math.inf
 
     @property
     def found(self) -> list[Measured]:
@@ -57,7 +64,11 @@ class Journal:
     @property
     def done(self) -> dict[tuple[str, str, str, int], float]:
         """What need not be measured again, and how long it took."""
-        return {key: one.took_s for key, one in self._found.items() if not one.has_failed}
+        return {
+            key: one.took_s
+            for key, one in self._found.items()
+            if not one.has_failed and one.loop_ms <= self._slowest_ms
+        }
 
     def has(self, step: Step) -> bool:
         """Whether a value of this step is there."""
@@ -65,7 +76,9 @@ class Journal:
 
     def add(self, measured: Measured) -> None:
         """Write one down, and the file anew."""
-        self._found[_key(measured)] = measured
+        before = self._found.get(_key(measured))
+        if before is None or before.value is None or _is_calmer(measured, before):
+            self._found[_key(measured)] = measured
         if self._path is not None:
             self._path.parent.mkdir(exist_ok=True, parents=True)
             made = datetime.now().astimezone().isoformat(timespec="seconds")
@@ -81,6 +94,10 @@ def read(path: Path) -> dict[str, Any]:
     """A kept comparison."""
     record: dict[str, Any] = json.loads(path.read_text())
     return record
+
+
+def _is_calmer(one: Measured, before: Measured) -> bool:
+    return one.value is not None and one.loop_ms <= before.loop_ms
 
 
 def _key(measured: Measured) -> tuple[str, str, str, int]:

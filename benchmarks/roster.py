@@ -33,7 +33,7 @@ class Contender:
         is_asyncio: Whether its jobs are coroutines of one loop.
         alone_jobs: Jobs of a drain one at a time.
         burst_jobs: Jobs of a burst: fewer than all others' where it would need minutes for them.
-        times_apart: Whether its two forms differ in how they wait for an instant.
+        times_apart: Whether its two forms differ in how they send, wake up, or wait for an instant.
         cells: The only cells that it takes part in; None for all.
         is_floor: Not a contender but what is possible without a framework.
         is_extra: Takes part only where it is named.
