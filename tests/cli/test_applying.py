@@ -35,6 +35,28 @@ def test_apply_when_another_file_declares_a_name_then_nothing_is_changed_and_tol
     assert {"nightly": "file:theirs.yaml"} == _sources(run_on)
 
 
+def test_plan_when_schedules_are_put_to_rest_or_let_go_on_then_told_apart(
+    run_on: Run, short_folder: Path
+) -> None:
+    text = "schedules: {{a: {{task: add, every: 1h, paused: {}}}, b: {{task: add, every: 1h}}}}"
+    (short_folder / "s.yaml").write_text(text.format("true"))
+
+    new = run_on("schedules", "plan", "s.yaml").out.splitlines()
+    run_on("schedules", "apply", "s.yaml")
+    (short_folder / "s.yaml").write_text(text.format("false"))
+    resumed = run_on("schedules", "apply", "s.yaml").out.splitlines()
+    (short_folder / "s.yaml").write_text(text.format("true"))
+    paused = run_on("schedules", "plan", "s.yaml", "--json")
+
+    assert "+ a: paused" == new[0]
+    assert new[1].startswith("+ b: next ")
+    assert resumed[0].startswith("~ a: resume")
+    assert (["paused"], True) == (
+        json.loads(paused.out)[0]["fields"],
+        json.loads(paused.out)[0]["paused"],
+    )
+
+
 def test_apply_when_the_same_file_from_another_directory_then_told_where_to_go(
     run_on: Run, short_folder: Path
 ) -> None:

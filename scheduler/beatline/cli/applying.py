@@ -92,6 +92,11 @@ def _tell_refused(applied: Applied) -> None:
     )
 
 
+def _rests(change: Change) -> bool:
+    """Whether it is declared at rest."""
+    return change.declared is not None and change.declared.paused
+
+
 def _here(change: Change) -> str:
     return change.declared.source if change.declared else ""
 
@@ -116,17 +121,18 @@ def _print_changes(changes: Sequence[Change]) -> None:
 
 def _detail(change: Change) -> str:
     if change.difference is Difference.ADD:
-        return f": next {instant_text(change.next_ms)}"
+        return ": paused" if _rests(change) else f": next {instant_text(change.next_ms)}"
     if change.difference is Difference.FOREIGN:
         return f": declared by {change.owner}, and here by {_here(change)}"
     if change.difference is not Difference.CHANGE:
         return ""
-    told = [", ".join(change.fields)] if change.fields else []
+    pause = "pause" if _rests(change) else "resume"
+    told = [", ".join(pause if one == "paused" else one for one in change.fields)]
     if change.next_ms != change.old_next_ms:
         told.append(f"next {instant_text(change.old_next_ms)} -> {instant_text(change.next_ms)}")
     if change.owner:
         told.append(f"taken over from {change.owner}")
-    return f": {'; '.join(told) or 'time zones'}"
+    return f": {'; '.join(filter(None, told)) or 'time zones'}"
 
 
 def _print_counts(changes: Sequence[Change], verb: str) -> None:
@@ -148,6 +154,7 @@ def _change_json(change: Change) -> dict[str, Any]:
         "name": change.name,
         "difference": str(change.difference),
         "fields": list(change.fields),
+        "paused": _rests(change),
         "old_next": instant_json(change.old_next_ms),
         "next": instant_json(change.next_ms),
         "owner": change.owner,
