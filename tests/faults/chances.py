@@ -13,11 +13,6 @@ from tests.servers import in_ci
 MODE = os.environ.get("BEATLINE_FAULTS") or ("short" if in_ci() else "full")
 assert MODE in ("short", "full"), f"BEATLINE_FAULTS={MODE!r}: short or full"
 
-#: The pool of all workers that the scenarios do not give another one.
-POOL = os.environ.get("BEATLINE_FAULTS_POOL") or "prefork"
-#: For scenarios whose promises are kept by other code on each pool.
-on_each_pool = pytest.mark.parametrize("pool", ["prefork", "threads", "asyncio", "gevent"])
-
 #: Set it to run the same chances again.
 SEED = int(os.environ.get("BEATLINE_FAULTS_SEED") or random.SystemRandom().randrange(1 << 32))
 

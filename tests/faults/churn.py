@@ -44,11 +44,13 @@ class Churn:
         name: Its jobs' keys begin so.
         rate: Things done each second.
         seed: What is drawn from.
+        coroutine_share: Of the jobs for now, how many are coroutines.
     """
 
-    def __init__(self, name: str, rate: float, seed: int) -> None:
+    def __init__(self, name: str, rate: float, seed: int, coroutine_share: float = 0.0) -> None:
         self._app = App("churn")
         self._name, self._rate = name, rate
+        self._coroutine_share = coroutine_share
         self._random = random.Random(seed)
         self._sent = 0
         self._recent: deque[_Sent] = deque(maxlen=_REMEMBERED)
@@ -84,7 +86,8 @@ class Churn:
     # --- sending --------------------------------------------------------------------------------
 
     def _send_now(self) -> None:
-        self._send("work", self._random.uniform(0, 0.01), ignore_result=self._random.random() < 0.7)
+        task = "awork" if self._random.random() < self._coroutine_share else "work"
+        self._send(task, self._random.uniform(0, 0.01), ignore_result=self._random.random() < 0.7)
 
     def _send_later(self) -> None:
         queue = "rough" if self._random.random() < 0.2 else None
@@ -172,9 +175,10 @@ def main() -> None:
     parser.add_argument("--name", default="churn")
     parser.add_argument("--rate", type=float, default=100.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--coroutine-share", type=float, default=0.0)
     options = parser.parse_args()
     try:
-        Churn(options.name, options.rate, options.seed).run()
+        Churn(options.name, options.rate, options.seed, options.coroutine_share).run()
     except RedisUnavailable as error:
         raise SystemExit(f"Redis is not to be disturbed in a soak: {error}") from error
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.chances import MODE, POOL, SEED, chances_of
+from tests.faults.chances import MODE, SEED, chances_of
+from tests.faults.pools import POOL
 from tests.faults.report import Row, keep, table
 from tests.faults.system import System
 from tests.processes import commands

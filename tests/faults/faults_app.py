@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import math
 import os
 import re
 import resource
 import signal
+import threading
 import time
 from pathlib import Path
 
 from beatline import App, current_job
+from beatline.errors import SoftTimeLimitExceeded
 from beatline.task import Task
 from tests.faults.journal import write
 
@@ -28,6 +31,14 @@ def work(key: str, seconds: float) -> None:
     fence = _fence()
     write("start", key, fence)
     time.sleep(seconds)
+    write("end", key, fence)
+
+
+@app.task(name="awork", ignore_result=True)
+async def awork(key: str, seconds: float) -> None:
+    fence = _fence()
+    write("start", key, fence)
+    await asyncio.sleep(seconds)
     write("end", key, fence)
 
 
@@ -89,6 +100,65 @@ def unsure(key: str, seconds: float) -> None:
     steps(key, seconds)
 
 
+@app.task(name="soft", ignore_result=True, soft_time_limit=0.3)
+def soft(key: str) -> None:
+    """Ends when it is told to."""
+    fence = _fence()
+    write("start", key, fence)
+    try:
+        _pause(30)
+    except SoftTimeLimitExceeded:
+        write("end", key, fence)
+
+
+@app.task(name="asoft", ignore_result=True, soft_time_limit=0.3)
+async def asoft(key: str) -> None:
+    fence = _fence()
+    write("start", key, fence)
+    try:
+        await asyncio.sleep(30)
+    except SoftTimeLimitExceeded:
+        write("end", key, fence)
+
+
+@app.task(name="hard", time_limit=0.4)
+def hard(key: str) -> None:
+    """Comes back to Python code now and then."""
+    write("start", key, _fence())
+    _pause(30)
+
+
+@app.task(name="ahard", time_limit=0.4)
+async def ahard(key: str) -> None:
+    write("start", key, _fence())
+    await asyncio.sleep(30)
+
+
+@app.task(name="stuck", time_limit=0.4)
+def stuck(key: str) -> None:
+    """Is in C code that holds the GIL, and never comes back."""
+    write("start", key, _fence())
+    sum(range(10**11))
+
+
+def _pause(seconds: float) -> None:
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        time.sleep(0.02)
+
+
+@app.task(name="grow", ignore_result=True)
+def grow(key: str, mib: int) -> None:
+    """Leaves so much behind in its process."""
+    fence = _fence()
+    write("start", key, fence)
+    _LEFT_BEHIND.append(b"x" * (mib << 20))
+    write("end", key, fence)
+
+
+_LEFT_BEHIND: list[bytes] = []
+
+
 @app.task(name="tick", ignore_result=True)
 def tick(schedule: str) -> None:
     """One occurrence of a schedule; its key names schedule and fire time."""
@@ -133,7 +203,8 @@ def poison(key: str, how: str) -> None:
     if how == "exit":
         os._exit(7)
     if how == "segv":
-        signal.signal(signal.SIGSEGV, signal.SIG_DFL)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGSEGV, signal.SIG_DFL)
         ctypes.string_at(0)
     if how == "hog":
         _eat_memory()

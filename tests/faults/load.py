@@ -45,6 +45,7 @@ class Load:
         self._range_s = (options.shortest_ms / 1000, options.longest_ms / 1000)
         self._eta_share: float = options.eta_share
         self._long_share: float = options.long_share
+        self._coroutine_share: float = options.coroutine_share
         self._own_ids: bool = options.own_ids
         # No Event: to set one in a handler, while its own thread waits for it, may deadlock.
         self._is_over = False
@@ -66,8 +67,13 @@ class Load:
     def _note_end(self, *_: object) -> None:
         self._is_over = True
 
+    def _task(self) -> str:
+        if self._random.random() < _STUMBLES:
+            return "stumble"
+        return "awork" if self._random.random() < self._coroutine_share else "work"
+
     def _send(self, key: str) -> None:
-        task = "stumble" if self._random.random() < _STUMBLES else "work"
+        task = self._task()
         is_later = self._random.random() < self._eta_share
         countdown = self._random.randint(50, 1000) / 1000 if is_later else None
         is_long = self._random.random() < self._long_share
@@ -120,6 +126,7 @@ def main() -> None:
     parser.add_argument("--longest-ms", type=float, default=20.0)
     parser.add_argument("--eta-share", type=float, default=0.15)
     parser.add_argument("--long-share", type=float, default=0.01)
+    parser.add_argument("--coroutine-share", type=float, default=0.0)
     parser.add_argument("--own-ids", action="store_true")
     Load(parser.parse_args()).run()
 

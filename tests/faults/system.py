@@ -23,6 +23,7 @@ from tests.faults.checker import UNSETTLED_MS, Circumstances, Span, Verdict, che
 from tests.faults.ending import end_in_order, lives
 from tests.faults.journal import WHERE, Event, Journal
 from tests.faults.leftovers import ledger_of, leftovers
+from tests.faults.pools import carried, mixture
 from tests.faults.recovery import Outage, after_kills, after_outages, flows_again
 from tests.faults.report import Row
 from tests.faults.strain import strain
@@ -126,13 +127,14 @@ class System:
         url: str | None = None,
         env: Mapping[str, str] | None = None,
     ) -> subprocess.Popen[bytes]:
-        """Start a client that sends jobs at this rate until `settle`, and wait for its first."""
+        """Start a client that sends at this rate, or less, until `settle`; wait for the first."""
         name = name or f"load{len(self._loads)}"
         with (self.folder / f"{name}.log").open("wb") as log:
             client = subprocess.Popen(
                 [
                     *(sys.executable, "-m", module, "--name", name),
-                    *("--rate", str(rate), "--seed", str(self.chances.randrange(1 << 30))),
+                    *("--rate", str(carried(self.pool, rate)), *mixture(self.pool)),
+                    *("--seed", str(self.chances.randrange(1 << 30))),
                     *options,
                 ],
                 env={**os.environ, **self.env, **_to(url), **(env or {})},

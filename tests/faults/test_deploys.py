@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.chances import lasting, on_each_pool
+from tests.faults.chances import lasting
 from tests.faults.occurrences import write_schedules
+from tests.faults.pools import on_each_pool
 from tests.faults.system import System
 
 pytestmark = pytest.mark.faults

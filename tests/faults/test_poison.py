@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from beatline import JobState
+from tests.faults.chances import full_only
+from tests.faults.pools import POOLS
 from tests.faults.system import CHILD_LIMIT_S, System
 from tests.servers import eventually
 
@@ -29,7 +31,8 @@ CAUSES = {"exit": "exit code 7", "segv": "SIGSEGV", "outside": "SIGKILL", "hog":
     ("how", "pool"),
     [
         *((how, "prefork") for how in CAUSES),
-        *((how, pool) for how in ("exit", "outside") for pool in ("threads", "asyncio", "gevent")),
+        *((how, pool) for how in ("exit", "outside") for pool in POOLS[1:]),
+        *(pytest.param("segv", pool, marks=full_only) for pool in POOLS[1:]),
     ],
 )
 def test_poison(system: Make, how: str, pool: str) -> None:
