@@ -20,6 +20,9 @@ YARDSTICKS = {
     ("drain", "Celery", "default"): 100,
     ("drain-stored", "Celery", "default"): 1,
     ("idle", "Celery", "default"): 1,
+    # Solo workers run what is due between their other work: prefork may be the better form here.
+    ("eta", "Celery", "default"): 1,
+    ("burst", "Celery", "default"): 1,
 }
 
 
