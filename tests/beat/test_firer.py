@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from beatline.beat.planning import plan_advances
 from beatline.ids import occurrence_id
 from beatline.options import TaskOptions
 from beatline.payload import dumps
 from beatline.schedule import CatchUp, Overlap
 from beatline.store import scheduling
+from beatline.store.firing import Advance
+from beatline.wire.connection import Argument
 from tests.beat.stage import HOUR_MS, MINUTE_MS, MONDAY_MS, Stage, every
 
 
@@ -425,3 +429,33 @@ def test_firer_when_there_is_time_then_definitions_are_read_ahead(stage: Stage) 
     known = [beat.roles.known.get(f"tick-{number}") for number in range(100)]
     assert None not in known
     assert stage.stored("bad").is_set_aside
+
+
+class _Unsound(Advance):
+    """A part of a call that the script cannot carry out."""
+
+    def arguments(self) -> list[Argument]:
+        """Without a number of steps."""
+        return [*super().arguments()[:6], b"many"]
+
+
+def test_firer_when_one_of_a_call_is_refused_then_the_others_fire(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def spoilt(*arguments: Any) -> tuple[list[Advance], bool]:
+        advances, more = plan_advances(*arguments)
+        if arguments[0].stored.name == "tick-3":
+            advances = [_Unsound(*advance) for advance in advances]
+        return advances, more
+
+    monkeypatch.setattr("beatline.beat.firer.plan_advances", spoilt)
+    stage.declare(*(every(f"tick-{number}") for number in range(20)))
+    beat = stage.beat()
+
+    stage.play(beat, 10_000)
+
+    fired = {number for number in range(20) if stage.fates(f"tick-{number}")}
+    assert set(range(20)) - {3} == fired
+    refusals = [line for line in caplog.messages if "beat.fire_refused" in line]
+    assert ["tick-3"] == [line.split("schedule=")[1].split()[0] for line in refusals]
+    assert {f"stick-{number}".encode() for number in range(20)} == set(stage.timeline())

@@ -113,8 +113,8 @@ MUTANTS = (
     Mutant(
         "R21 a stale plan fires",
         "fire",
-        "or (revision ~= ARGV[3] or expected ~= ARGV[4]) and 'STALE'",
-        "",
+        "elseif stored[1] ~= revision or stored[2] ~= expected then",
+        "elseif false then",
     ),
     Mutant(
         "R22 what has ended stays open",

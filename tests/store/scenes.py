@@ -116,7 +116,7 @@ def fire_call(
     step = ("fire", now_ms, IDS[name], record, "")
     missed = ("missed", 1, 2, "no beat", 2)
     due_ms = now_ms + 60_000
-    arguments = (schedule, revision, expected, due_ms, due_ms, overlap, *missed, *step)
+    arguments = (schedule, revision, expected, due_ms, due_ms, overlap, 2, *missed, *step)
     return lambda: partition.run("fire", *arguments)
 
 

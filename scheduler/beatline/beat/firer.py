@@ -2,13 +2,14 @@
 The firer: due occurrences become jobs, each exactly once, and schedules advance.
 
 A plan is made from what beat knows of a schedule, and carried out by ``fire.lua`` only if that
-still holds; otherwise the answer is ``STALE`` and the schedule is read again. Calls go out in
-chunks, and the next chunk is planned while Redis works on the one before.
+still holds; otherwise the answer is ``STALE`` and the schedule is read again. Several schedules
+share a call, and the next chunk is planned while Redis works on the one before.
 
 What happens when two beats fire: one is answered ``STALE`` and learns what the other did. When a
 reply is lost: the next round reads the schedule, which has advanced or has not. When a definition
 cannot be read, or its plan cannot be made: that schedule is set aside, visibly, and the others go
-on. When Redis is out of memory: the schedule stays where it was and is tried again each second.
+on. When a call is refused: its schedules are tried alone, so that none suffers from another. When
+Redis is out of memory: the schedule stays where it was and is tried again each second.
 """
 
 from __future__ import annotations
@@ -16,43 +17,35 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from redis.exceptions import NoScriptError, ResponseError
 
+from beatline.beat.fire_calls import Head, Part, Sent, in_calls
 from beatline.beat.known_schedules import Known, KnownSchedules
 from beatline.beat.planning import Absences, after_fire, plan_advances
 from beatline.beat.server_clock import ServerClock
 from beatline.beat.statistics import Statistics
 from beatline.ids import id_text
 from beatline.store.firing import (
+    LARGEST_CALL,
     Advance,
     Fired,
     JobStep,
     MissedStep,
     load_fire,
-    receive_advances,
-    send_advances,
+    pack_fire,
+    receive_fire,
 )
 from beatline.wire.connection import HeldConnection
 from beatline.wire.refusals import REMEDIES, is_passing, refusal_code
 
 _log = logging.getLogger("beatline.beat.firer")
 
-#: Schedules whose calls go out together: few enough that planning and firing overlap.
-_CHUNK: Final = 32
 #: Rest of a schedule whose fire was refused, seconds.
 _REFUSED_PAUSE_S: Final = 1.0
 #: Shortest time between two complaints about refused fires, seconds.
 _COMPLAINT_PAUSE_S: Final = 10.0
-
-
-class _Call(NamedTuple):
-    """One call of ``fire.lua`` on its way."""
-
-    advance: Advance
-    known: Known | None
-    has_more: bool
 
 
 class Firer:
@@ -67,6 +60,9 @@ class Firer:
         clock: The server's clock.
         statistics: Counts fires and keeps their lateness.
         monotonic: The process's own clock, seconds.
+
+    Attributes:
+        head: The timeline's head after the last run; None where no answer told it.
     """
 
     def __init__(
@@ -90,6 +86,8 @@ class Firer:
         self._again: list[str] = []
         self._broken: dict[str, Exception] = {}
         self._resting: dict[str, float] = {}
+        self._alone: set[str] = set()
+        self.head: Head | None = None
         self._complain_at = float("-inf")
         self._changes = 0
         self._missed: list[tuple[str, MissedStep]] = []
@@ -100,24 +98,24 @@ class Firer:
         """Whether there is something left for the next run that no promotion names."""
         return bool(self._again or self._broken)
 
-    def run(self, due: Sequence[tuple[str, int]], behind: bytes = b"") -> bool:
+    def run(self, due: Sequence[tuple[str, int]]) -> bool:
         """
         Fire schedules that are due; what was ``STALE`` is read again by the next run.
 
         Args:
             due: Names and the instants at which they became due, ms, as ``promote`` tells them.
-            behind: A packed command to be sent behind the fires. Its reply is the caller's.
 
         Returns:
             Whether anything changed: False where all of them were stale or refused.
         """
         changes = self._changes
+        self.head = None
         self._mend()
         names = self._awake(due)
         unknown = [name for name in names if self._known.get(name) is None]
         if unknown:
             self._known.read(unknown)
-        self._fire_all(names, behind)
+        self._fire_all(names)
         self._tell_missed()
         return self._changes > changes
 
@@ -142,32 +140,23 @@ class Firer:
             self._resting = {name: until for name, until in self._resting.items() if until > now}
         return [name for name in names if name not in self._resting]
 
-    def _fire_all(self, names: Sequence[str], behind: bytes) -> None:
-        in_flight: list[_Call] = []
-        for first in range(0, len(names), _CHUNK):
-            calls = self._planned(names[first : first + _CHUNK])
-            is_last = first + _CHUNK >= len(names)
-            send_advances(
-                self._connection,
-                self._prefix,
-                [call.advance for call in calls],
-                behind if is_last else b"",
-            )
+    def _fire_all(self, names: Sequence[str]) -> None:
+        in_flight = Sent([], 0)
+        for first in range(0, len(names), LARGEST_CALL):
+            sent = self._send(self._planned(names[first : first + LARGEST_CALL]))
             # Only now wait for the chunk before: Redis has worked on it while this one was made.
             self._receive(in_flight)
-            in_flight = calls
-        if not names:
-            send_advances(self._connection, self._prefix, (), behind)
+            in_flight = sent
         self._receive(in_flight)
 
-    def _planned(self, names: Sequence[str]) -> list[_Call]:
+    def _planned(self, names: Sequence[str]) -> list[Part]:
         now_ms = self._clock.now_us() // 1_000
-        calls: list[_Call] = []
+        parts: list[Part] = []
         for name in names:
             known = self._known.get(name)
             if known is None:
                 # Removed, paused or set aside: the script takes the name off the timeline.
-                calls.append(_Call(Advance(name, b"", b"", None, None, "skip", ()), None, False))
+                parts.append(Part(Advance(name, b"", b"", None, None, "skip", ()), None, False))
                 continue
             try:
                 advances, more = plan_advances(known, now_ms, self._absences)
@@ -175,26 +164,35 @@ class Firer:
             except Exception as error:  # noqa: BLE001 - logged and shown by set_aside
                 self._broken[name] = error
                 continue
-            calls += [_Call(advance, known, more) for advance in advances]
-        return calls
+            parts += [Part(advance, known, more) for advance in advances]
+        return parts
 
-    def _receive(self, calls: Sequence[_Call]) -> None:
-        if not calls:
-            return
-        advances = [call.advance for call in calls]
-        replies = receive_advances(self._connection, advances)
-        now_us = self._clock.now_us()
-        for call, reply in zip(calls, replies, strict=True):
-            if isinstance(reply, Fired):
-                self._judge(call, reply, now_us)
-            else:
-                self._refused(call.advance.schedule, reply)
+    def _send(self, parts: Sequence[Part]) -> Sent:
+        calls = list(in_calls(parts, self._alone))
+        sent_us = self._clock.mark_us()
+        if calls:
+            self._connection.send(
+                b"".join(pack_fire(self._prefix, [part.advance for part in call]) for call in calls)
+            )
+        return Sent(calls, sent_us)
 
-    def _judge(self, call: _Call, fired: Fired, now_us: int) -> None:
-        name, known = call.advance.schedule, call.known
+    def _receive(self, sent: Sent) -> None:
+        answers = [receive_fire(self._connection) for _ in sent.calls]
+        for parts, answer in zip(sent.calls, answers, strict=True):
+            if isinstance(answer, ResponseError):
+                self._refused([part.advance.schedule for part in parts], answer)
+                continue
+            self._clock.observe(answer.now_us, sent.sent_us)
+            self.head = Head(answer.head_ms, answer.now_us)
+            for part, fired in zip(parts, answer.fired, strict=True):
+                self._judge(part, fired, answer.now_us)
+
+    def _judge(self, part: Part, fired: Fired, now_us: int) -> None:
+        name, known = part.advance.schedule, part.known
+        self._alone.discard(name)
         if fired.word == "OK" and known is not None:
-            self._note(call, known, fired, now_us)
-            if call.has_more:
+            self._note(part, known, fired, now_us)
+            if part.has_more:
                 self._again.append(name)
             return
         self._known.forget(name)
@@ -203,8 +201,8 @@ class Firer:
         else:
             self._changes += 1
 
-    def _note(self, call: _Call, known: Known, fired: Fired, now_us: int) -> None:
-        advance = call.advance
+    def _note(self, part: Part, known: Known, fired: Fired, now_us: int) -> None:
+        advance = part.advance
         self._changes += 1
         due_ms = known.due_ms
         after_fire(known, advance, fired)
@@ -242,13 +240,20 @@ class Firer:
         )
         self._missed.clear()
 
-    def _refused(self, name: str, error: ResponseError) -> None:
-        self._known.forget(name)
+    def _refused(self, names: Sequence[str], error: ResponseError) -> None:
+        for name in names:
+            self._known.forget(name)
         if isinstance(error, NoScriptError):
             self._lacks_script = True
             return
         if is_passing(error):
             raise error
+        if len(names) > 1:
+            self._alone.update(names)
+            self._again += names
+            return
+        (name,) = names
+        self._alone.discard(name)
         now = self._monotonic()
         self._resting[name] = now + _REFUSED_PAUSE_S
         self._statistics.count("refused")

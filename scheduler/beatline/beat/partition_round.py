@@ -9,17 +9,21 @@ knows only the order, and when the next round is due.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from beatline.beat.back_off import BackOff
 from beatline.beat.leadership import STANDBY_PAUSE_MS
+from beatline.beat.promoter import Due
 from beatline.beat.roles import Roles
 from beatline.store.schedule_reading import last_absence
 from beatline.wire.connection import HeldConnection
 
 #: Longest time between two rounds of a leader, µs: the watch has to be ticked once a second.
 LONGEST_US: Final = 950_000
+#: Shortest sleep, µs: what falls due within it shares the round that follows. A beat that fires 780
+#: schedules a second at 780 instants would wake for each, and spend twice the time.
+SHORTEST_US: Final = 1_000
 #: Longest time for promoting and firing before tick and election have their turn, seconds.
 LONGEST_ACT_S: Final = 0.25
 #: How often the same schedules are tried without any effect before beat pauses: once because
@@ -85,18 +89,12 @@ class PartitionRound:
         """Promote and fire what is due; seconds until something is due again."""
         promoter, firer = self.roles.promoter, self.roles.firer
         until = self._monotonic() + LONGEST_ACT_S
+        # One round trip instead of two: most of what is due is known without asking.
         expected = self.roles.known.due_by(self.roles.clock.now_us() // 1_000, _MOST_EXPECTED)
-        if expected:
-            # One round trip instead of two: what is due is known without asking.
-            firer.run(expected, behind=promoter.pack())
-            due = promoter.receive()
-        else:
-            due = promoter.run()
+        due = self._fire(expected)[1] if expected else promoter.run()
         in_vain = 0
         while due.schedules or firer.has_more:
-            # The next look at the timeline goes out with the fires, and is answered after them.
-            has_fired = firer.run(due.schedules, behind=promoter.pack())
-            due = promoter.receive()
+            has_fired, due = self._fire(due.schedules)
             in_vain = 0 if has_fired or due.moved else in_vain + 1
             if in_vain >= _MOST_IN_VAIN:
                 # What is due cannot be fired now. To ask again at once would go on for ever.
@@ -108,6 +106,14 @@ class PartitionRound:
         if seconds > _SPARE_S and self.roles.known.read_ahead():
             return 0.0
         return seconds
+
+    def _fire(self, schedules: Sequence[tuple[str, int]]) -> tuple[bool, Due]:
+        """Fire; whether that changed anything, and what is due now: the answers tell if nothing."""
+        has_fired = self.roles.firer.run(schedules)
+        head = self.roles.firer.head
+        if head is None or head.is_due:
+            return has_fired, self.roles.promoter.run()
+        return has_fired, Due(0, head.due_ms, [], is_behind=False)
 
     def _stand(self) -> None:
         """Take part in the election; a new leader starts from what is stored."""
@@ -127,7 +133,9 @@ class PartitionRound:
         if due_ms is None:
             return LONGEST_US / 1_000_000
         left_us = due_ms * 1_000 - self.roles.clock.now_us()
-        return max(0, min(left_us, LONGEST_US)) / 1_000_000
+        if left_us <= 0:
+            return 0.0
+        return max(SHORTEST_US, min(left_us, LONGEST_US)) / 1_000_000
 
     def lose(self) -> None:
         """Redis could not be used: what was known of leadership holds no more."""

@@ -10,11 +10,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from redis.exceptions import NoScriptError
-
 from beatline.beat.server_clock import ServerClock
 from beatline.beat.statistics import Statistics
-from beatline.store.promoting import Promoted, pack_promote, promote, read_promoted
+from beatline.store.promoting import promote
 from beatline.wire.connection import HeldConnection
 
 #: Entries per call: other clients of the server wait half a millisecond.
@@ -65,7 +63,6 @@ class Promoter:
         self._prefix = prefix
         self._clock = clock
         self._statistics = statistics
-        self._sent_us = 0
 
     def run(self) -> Due:
         """Promote until nothing is due, a schedule is, or `MOST_BATCHES` have been moved."""
@@ -78,24 +75,9 @@ class Promoter:
             moved += due.moved
         return due._replace(moved=moved)
 
-    def pack(self) -> bytes:
-        """One batch as a packed call, to be sent behind the fires; `receive` reads its answer."""
-        self._sent_us = self._clock.mark_us()
-        return pack_promote(self._prefix, BATCH)
-
-    def receive(self) -> Due:
-        """What the call found that `pack` has made."""
-        try:
-            promoted = read_promoted(self._connection.receive())
-        except NoScriptError:
-            return self.run()
-        return self._found(promoted, BATCH, self._sent_us)
-
     def _promote(self, limit: int) -> Due:
         sent_us = self._clock.mark_us()
-        return self._found(promote(self._connection, self._prefix, limit), limit, sent_us)
-
-    def _found(self, promoted: Promoted, limit: int, sent_us: int) -> Due:
+        promoted = promote(self._connection, self._prefix, limit)
         self._clock.observe(promoted.now_us, sent_us)
         if promoted.moved:
             self._statistics.count("promoted", promoted.moved)

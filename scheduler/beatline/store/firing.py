@@ -3,21 +3,25 @@ Occurrences into jobs: a schedule advances and its jobs come into being in one s
 
 ``fire.lua`` compares the revision and the next fire time that the plan was made from with the
 stored ones, so that of two beats only one is answered ``OK``. A lost reply reads as ``STALE`` the
-next time, never as a second job.
+next time, never as a second job. One call may advance several schedules, each for itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from redis.exceptions import ResponseError
 
+from beatline.store.promoting import instant_of
 from beatline.wire.connection import Argument, HeldConnection, pack_script
 from beatline.wire.scripts import script
 
 #: Most steps in one call: each job costs the server some 20 µs, and others wait meanwhile.
 LARGEST_FIRE: Final = 100
+#: Most schedules in one call: what a call costs besides is shared, and the first job waits for the
+#: last.
+LARGEST_CALL: Final = 16
 
 
 class JobStep(NamedTuple):
@@ -49,7 +53,7 @@ class MissedStep(NamedTuple):
 
 class Advance(NamedTuple):
     """
-    One call of ``fire.lua``.
+    One schedule's part in a call of ``fire.lua``.
 
     Attributes:
         schedule: Name.
@@ -78,6 +82,7 @@ class Advance(NamedTuple):
             b"" if self.next_ms is None else self.next_ms,
             b"" if self.due_ms is None else self.due_ms,
             self.overlap,
+            len(self.steps),
         ]
         for step in self.steps:
             arguments += step.arguments()
@@ -86,7 +91,7 @@ class Advance(NamedTuple):
 
 class Fired(NamedTuple):
     """
-    The server's answer.
+    What became of one `Advance`.
 
     Attributes:
         word: ``OK``; ``STALE`` (somebody else advanced or changed it), ``PAUSED``, ``ABSENT``,
@@ -100,42 +105,42 @@ class Fired(NamedTuple):
     skipped: int = 0
 
 
-def send_advances(
-    connection: HeldConnection, prefix: bytes, advances: Sequence[Advance], behind: bytes = b""
-) -> None:
+class Answer(NamedTuple):
     """
-    Send calls without waiting; `receive_advances` must follow with the same ones.
+    What one call of ``fire.lua`` did.
 
-    Args:
-        connection: Any.
-        prefix: The partition's key prefix.
-        advances: The calls.
-        behind: Another packed command that goes out with them; its reply comes last.
+    Attributes:
+        fired: One for each advance, in order.
+        now_us: The server's clock.
+        head_ms: When the timeline's head is due afterwards, or None where it is empty.
     """
-    firing = script("fire")
-    packed = [pack_script(firing, prefix, one.arguments()) for one in advances]
-    if packed or behind:
-        connection.send(b"".join(packed) + behind)
+
+    fired: list[Fired]
+    now_us: int
+    head_ms: int | None
 
 
-def receive_advances(
-    connection: HeldConnection, advances: Sequence[Advance]
-) -> list[Fired | ResponseError]:
+def pack_fire(prefix: bytes, advances: Iterable[Advance], now_us: int = 0) -> bytes:
+    """One call, packed; ``now_us`` other than 0 is for tests that drive the clock."""
+    arguments: list[Argument] = []
+    for advance in advances:
+        arguments += advance.arguments()
+    return pack_script(script("fire"), prefix, arguments, now_us)
+
+
+def receive_fire(connection: HeldConnection) -> Answer | ResponseError:
     """
-    The answers to `send_advances`, in order; a server's error stands in its call's place.
+    The answer to one call that was sent; a server's error stands in its place.
 
     A ``NoScriptError`` is left to the caller, who may have more calls on their way; see
-    `load_fire`.
+    `load_fire`. After any other error each of the call's advances was made or was not.
 
-    *Retry-safe*: yes. *Atomicity*: ``fire.lua``, each call for itself.
+    *Retry-safe*: yes. *Atomicity*: ``fire.lua``.
     """
-    replies: list[Fired | ResponseError] = []
-    for _ in advances:
-        try:
-            replies.append(read_fired(connection.receive()))
-        except ResponseError as error:
-            replies.append(error)
-    return replies
+    try:
+        return read_answer(connection.receive())
+    except ResponseError as error:
+        return error
 
 
 def load_fire(connection: HeldConnection) -> None:
@@ -149,7 +154,21 @@ def fire(connection: HeldConnection, prefix: bytes, advance: Advance) -> Fired:
 
     *Retry-safe*: yes; what was done already is answered ``STALE``. *Atomicity*: ``fire.lua``.
     """
-    return read_fired(connection.run(script("fire"), prefix, *advance.arguments()))
+    reply = connection.run(script("fire"), prefix, *advance.arguments())
+    return read_answer(reply).fired[0]
+
+
+def read_answer(reply: Any) -> Answer:
+    """The answer behind a reply."""
+    now_us, head, *fired = reply
+    return Answer(
+        [
+            Fired("OK", one[1], one[2]) if one[0] == b"OK" else Fired(one[0].decode())
+            for one in fired
+        ],
+        int(now_us),
+        instant_of(head) if head else None,
+    )
 
 
 def trigger(
@@ -168,9 +187,3 @@ def trigger(
     arguments = (name, overlap, step.nominal_ms, step.id, step.record)
     word, other = connection.run(script("trigger"), prefix, *arguments)
     return word.decode(), other
-
-
-def read_fired(reply: Any) -> Fired:
-    """The answer behind a reply."""
-    word = reply[0].decode()
-    return Fired(word, int(reply[1]), int(reply[2])) if word == "OK" else Fired(word)

@@ -22,15 +22,14 @@ from beatline.occurrence_jobs import OccurrenceJobs, RegisteredTask
 from beatline.schedule import Overlap, Schedule
 from beatline.schedule_books import ScheduleBooks
 from beatline.settings import Settings
-from beatline.store.firing import Advance, Fired, JobStep, receive_advances, send_advances
+from beatline.store.firing import Advance, Fired, JobStep, pack_fire, receive_fire
 from beatline.store.leasing import reclaim
 from beatline.store.promoting import promote
 from beatline.store.scheduling import StoredSchedule
 from beatline.testing.chronicle import MOST_UNREAD, Chronicle
 from beatline.testing.manual_clock import ManualClock
 from beatline.testing.outages import Outages
-from beatline.wire.connection import HeldConnection, pack_script
-from beatline.wire.scripts import script
+from beatline.wire.connection import HeldConnection
 
 #: Fires that are on their way at once. With those of one chunk unread and one sent, no ledger
 #: may lose an event.
@@ -191,7 +190,6 @@ class BeatDriver:
 
     def _packed_chunk(self, until_ms: int, open_names: set[str]) -> list[_Packed]:
         """The next fires; ``open_names`` are schedules whose last ones are not answered yet."""
-        firing = script("fire")
         chunk: list[_Packed] = []
         absences = self._outages.absences(self._clock.now_ms)
         while self._due and self._due[0][0] <= until_ms and len(chunk) < CHUNK:
@@ -208,18 +206,14 @@ class BeatDriver:
                 jobs = sum(isinstance(step, JobStep) for step in advance.steps)
                 after_fire(known, advance, Fired("OK", jobs))
                 open_names.add(name)
-                call = advance.arguments()
-                packed = pack_script(firing, self._prefix, call, now_ms * 1_000)
+                packed = pack_fire(self._prefix, [advance], now_ms * 1_000)
                 chunk.append(_Packed(advance, jobs, packed))
             if known.due_ms is not None:
                 heappush(self._due, (known.due_ms, name))
         return chunk
 
     def _receive(self, sent: Sequence[tuple[Advance, int]]) -> None:
-        replies = receive_advances(self._connection, [advance for advance, _ in sent])
-        for (advance, jobs), reply in zip(sent, replies, strict=True):
-            if isinstance(reply, ResponseError):
-                raise reply
+        for (advance, jobs), reply in zip(sent, self._answers(len(sent)), strict=True):
             if reply.word != "OK":
                 raise BeatlineError(
                     f"schedule {advance.schedule!r} was changed by somebody else while its fire"
@@ -239,13 +233,11 @@ class BeatDriver:
             advances += planned
             if has_more:
                 again[name] = None
-        send_advances(self._connection, self._prefix, advances)
+        if advances:
+            packed = [pack_fire(self._prefix, [advance]) for advance in advances]
+            self._connection.send(b"".join(packed))
         stale: dict[str, None] = {}
-        for advance, reply in zip(
-            advances, receive_advances(self._connection, advances), strict=True
-        ):
-            if isinstance(reply, ResponseError):
-                raise reply
+        for advance, reply in zip(advances, self._answers(len(advances)), strict=True):
             if reply.word != "OK":
                 stale[advance.schedule] = None
                 continue
@@ -259,6 +251,16 @@ class BeatDriver:
                 heappush(self._due, (known.due_ms, name))
         waiting = [name for name in again if name in self._known and name not in stale]
         return list(dict.fromkeys([*waiting, *self._take_due(now_ms)]))
+
+    def _answers(self, count: int) -> list[Fired]:
+        """What became of so many calls of one advance each."""
+        answers = [receive_fire(self._connection) for _ in range(count)]
+        fired: list[Fired] = []
+        for answer in answers:
+            if isinstance(answer, ResponseError):
+                raise answer
+            fired += answer.fired
+        return fired
 
     def _planned(self, known: Known, now_ms: int, absences: Absences) -> tuple[list[Advance], bool]:
         advances, has_more = plan_advances(known, now_ms, absences)
