@@ -11,6 +11,7 @@ import pytest
 from tests.faults.chances import lasting
 from tests.faults.network import Network
 from tests.faults.occurrences import write_schedules
+from tests.faults.pools import on_each_pool_in_full
 from tests.faults.system import CHILD_LIMIT_S, System
 from tests.processes import descendants
 
@@ -109,6 +110,7 @@ class Troublemaker:
                 self.one.cuts.setdefault(pid, []).append((begin_ns, end_ns))
 
 
+@on_each_pool_in_full
 def test_everything_at_once(system: Make) -> None:
     one = system(aof=True, options=["--appendfsync", "always"])
     seconds = lasting(40, 15)

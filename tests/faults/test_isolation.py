@@ -9,6 +9,7 @@ import pytest
 
 from beatline.errors import JobLost
 from tests.faults.network import Network
+from tests.faults.pools import on_each_pool_in_full
 from tests.faults.system import LEASE_S, System
 from tests.servers import eventually
 
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.faults
 Make = Callable[..., System]
 
 
+@on_each_pool_in_full
 def test_isolated_job_when_cut_off_then_bodies_never_overlap(system: Make) -> None:
     one = system()
     one.beat()
@@ -39,6 +41,7 @@ def test_isolated_job_when_cut_off_then_bodies_never_overlap(system: Make) -> No
     assert one.journal.count("end") == 1
 
 
+@on_each_pool_in_full
 def test_job_that_must_not_run_twice_when_its_machine_dies_then_it_is_lost(system: Make) -> None:
     one = system()
     one.beat()

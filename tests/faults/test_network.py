@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.faults.chances import full_only, lasting
+from tests.faults.checker import UNSETTLED_MS
 from tests.faults.network import Network
+from tests.faults.pools import POOL, POOLS, on_each_pool, on_each_pool_in_full
 from tests.faults.system import HALF_OPEN_LIMIT_S, OUTAGE_LIMIT_S, System
 
 pytestmark = pytest.mark.faults
@@ -34,7 +36,14 @@ def networks() -> Iterator[Callable[[System], Network]]:
 
 
 @pytest.mark.parametrize("fault", ["delay", "reset", "drop", "black hole"])
-@pytest.mark.parametrize("target", ["beat", "worker", "client"])
+@pytest.mark.parametrize(
+    ("target", "pool"),
+    [
+        *((target, POOL) for target in ("beat", "worker", "client")),
+        # Beats and clients do not know of pools.
+        *(pytest.param("worker", pool, marks=full_only) for pool in POOLS if pool != POOL),
+    ],
+)
 def test_network_fault(
     system: Make, networks: Callable[[System], Network], target: str, fault: str
 ) -> None:
@@ -81,15 +90,17 @@ def disturb(network: Network, fault: str, seconds: float) -> None:
     network.restore()
 
 
+@on_each_pool_in_full
 def test_replies_lost_after_the_write_took_effect(
-    system: Make, networks: Callable[[System], Network]
+    system: Make, networks: Callable[[System], Network], pool: str
 ) -> None:
     """For beat, worker and client at once, many times over."""
     one = system()
     network = networks(one)
     one.beat(url=network.url)
     # Long jobs among short ones: what waits behind them is given back while they run.
-    one.worker("-c", "4", url=network.url, env=CALM_LEASE)
+    for _ in range(4 if pool == "solo" else 1):
+        one.worker("-c", "4", url=network.url, env=CALM_LEASE)
     one.load("--long-share", "0.08", rate=70, url=network.url)
     one.load("--own-ids", rate=30, url=network.url)
 
@@ -106,6 +117,7 @@ def test_replies_lost_after_the_write_took_effect(
 
 
 @full_only
+@on_each_pool
 def test_worker_cut_off_beyond_its_lease(
     system: Make, networks: Callable[[System], Network]
 ) -> None:
@@ -118,7 +130,8 @@ def test_worker_cut_off_beyond_its_lease(
 
     for _ in range(2):
         one.await_completed(100)
-        begin_ns = time.monotonic_ns()
+        # What ended right before may not have been settled.
+        begin_ns = time.monotonic_ns() - int(UNSETTLED_MS * 1e6)
         network.black_hole()
         family = lonely.family()
         time.sleep(8)

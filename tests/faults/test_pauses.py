@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.faults.chances import lasting
+from tests.faults.pools import on_each_pool_in_full
 from tests.faults.system import LEASE_S, System
 from tests.servers import eventually
 
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.faults
 Make = Callable[..., System]
 
 
+@on_each_pool_in_full
 def test_sigstop_of_a_worker_beyond_its_lease_then_sigcont(system: Make) -> None:
     one = system()
     one.beat()
@@ -33,6 +35,7 @@ def test_sigstop_of_a_worker_beyond_its_lease_then_sigcont(system: Make) -> None
     one.settle()
 
 
+@on_each_pool_in_full
 def test_sigstop_of_a_supervisor_alone_beyond_its_lease(system: Make) -> None:
     """Its children live on without anybody who keeps their lease."""
     one = system()
@@ -49,6 +52,7 @@ def test_sigstop_of_a_supervisor_alone_beyond_its_lease(system: Make) -> None:
     one.settle()
 
 
+@on_each_pool_in_full
 def test_sigcont_after_the_lease_ends_the_stale_run_within_a_heartbeat(system: Make) -> None:
     one = system()
     one.beat()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.faults.chances import lasting
+from tests.faults.pools import on_kinds_of_pool
 from tests.faults.system import System
 
 pytestmark = pytest.mark.faults
@@ -18,6 +19,7 @@ Make = Callable[..., System]
 TAIL_S = 2.0
 
 
+@on_kinds_of_pool
 @pytest.mark.parametrize("fsync", ["always", "everysec"])
 def test_redis_restarted_with_aof(system: Make, fsync: str) -> None:
     one = system(aof=True, options=["--appendfsync", fsync])

@@ -11,6 +11,7 @@ import pytest
 import redis
 
 from tests.faults.chances import lasting
+from tests.faults.pools import on_kinds_of_pool
 from tests.faults.system import LEASE_S, System
 from tests.servers import RedisProcess, eventually
 
@@ -30,6 +31,7 @@ def test_script_flush_under_load(system: Make) -> None:
     assert one.settle().redelivered == 0
 
 
+@on_kinds_of_pool
 def test_client_kill_under_load(system: Make) -> None:
     one = loaded(system())
 
