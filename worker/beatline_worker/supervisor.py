@@ -36,6 +36,7 @@ from beatline_worker.nursery import Ended, Nursery
 from beatline_worker.obituary import estate_of
 from beatline_worker.options import WorkerOptions
 from beatline_worker.table import Table
+from beatline_worker.trimming import trim_heap
 from beatline_worker.warden import Warden
 
 _log = logging.getLogger("beatline.worker.supervisor")
@@ -172,6 +173,7 @@ class Supervisor:
         self._books = Books(settings, worker, about, self._wake)
         self._books.enrol([], lambda: self._start_keeper(settings, worker))
         self._fill()
+        trim_heap()
         _log.info(
             "worker.ready worker=%s children=%d queues=%s redis=%s",
             worker,

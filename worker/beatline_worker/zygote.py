@@ -32,10 +32,12 @@ from beatline.errors import BeatlineError, NotSent
 from beatline.loading import load_app
 from beatline.logs import set_up_logging
 from beatline.wire.connection import Endpoint
+from beatline.wire.scripts import all_scripts
 from beatline_worker.child import Child, die_with_parent, enter_child
 from beatline_worker.messages import Channel
 from beatline_worker.options import DEFAULT_LANES, ChildOptions
 from beatline_worker.table import Table
+from beatline_worker.trimming import trim_heap
 from beatline_worker.wide_child import WideChild
 
 _log = logging.getLogger("beatline.worker.zygote")
@@ -110,9 +112,12 @@ class Zygote:
                 "tasks": sorted(self._app.tasks),
             }
         )
-        # What exists now is shared by all children: the collector must not touch it.
+        # What exists now is shared by all children: the collector must not touch it. Scripts that
+        # each child reads and composes by itself would cost it half a megabyte.
+        all_scripts()
         gc.collect()
         gc.freeze()
+        trim_heap()
         return True
 
     def serve(self) -> int:

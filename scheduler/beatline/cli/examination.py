@@ -17,10 +17,10 @@ from typing import Any, Final
 from beatline.errors import UnfitServer
 from beatline.keys import prefix
 from beatline.settings import Settings
-from beatline.store.vitals import server_facts, server_settings
+from beatline.store.vitals import server_settings
 from beatline.triggers import tzdata_version
 from beatline.wire.connection import HeldConnection
-from beatline.wire.fitness import check_facts
+from beatline.wire.fitness import check_facts, server_facts
 
 #: Difference of this machine's clock from the server's that is worth a word, ms. Nothing is
 #: decided by this machine's clock, but what people compare in logs is told by it.

@@ -105,9 +105,8 @@ def wait_for_redis(app: App, seconds: float = PATIENCE_S) -> Endpoint:
 def _wait(find: Callable[[], Endpoint], seconds: float) -> Endpoint:
     from redis.exceptions import RedisError
 
-    from beatline.store.vitals import server_facts
     from beatline.wire.connection import HeldConnection
-    from beatline.wire.fitness import check_facts
+    from beatline.wire.fitness import check_facts, server_facts
     from beatline.wire.refusals import is_passing
 
     deadline = time.monotonic() + seconds

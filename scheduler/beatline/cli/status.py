@@ -45,7 +45,8 @@ def command(wanted: Wanted, as_json: bool) -> int:
     from beatline.cli.reach import connection_to, open_app
     from beatline.cli.trouble import troubles
     from beatline.keys import prefix
-    from beatline.store.vitals import read_vitals, server_facts
+    from beatline.store.vitals import read_vitals
+    from beatline.wire.fitness import server_facts
 
     app = open_app(wanted)
     with connection_to(app) as connection:

@@ -126,13 +126,6 @@ def read_vitals(connection: HeldConnection, prefix: bytes) -> Vitals:
     )
 
 
-def server_facts(connection: HeldConnection) -> dict[str, str]:
-    """What INFO says, all sections in one."""
-    text = connection.call("INFO", "everything").decode("utf-8", "replace")
-    lines = (line.partition(":") for line in text.splitlines() if not line.startswith("#"))
-    return {name: value for name, colon, value in lines if colon}
-
-
 def server_settings(connection: HeldConnection, names: Sequence[str]) -> dict[str, str]:
     """The server's settings of these names; those that it does not tell are left out."""
     found: dict[str, str] = {}

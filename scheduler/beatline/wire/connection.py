@@ -14,14 +14,16 @@ decides. The next call connects anew.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, Final
 
 import hiredis
 import redis
 from redis.backoff import NoBackoff
 from redis.connection import ConnectionPool
+from redis.driver_info import DriverInfo
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -35,6 +37,10 @@ Argument = bytes | str | int | float
 
 #: Errors after which the connection's state is not known.
 LOST = (RedisConnectionError, RedisTimeoutError, OSError)
+
+#: What redis-py says of itself to the server. Where it is not told its version, it reads the
+#: package's metadata for each connection: 2.3 ms, and 2 MB that a child no longer shares.
+_CLIENT: Final = DriverInfo(lib_version=redis.__version__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,7 @@ class Endpoint:
                 socket_timeout=self.reply_timeout_ms / 1000,
                 socket_connect_timeout=self.connect_timeout_ms / 1000,
                 protocol=2,
+                driver_info=_CLIENT,
             )
         except ValueError as error:
             raise InvalidSetting(
@@ -86,6 +93,18 @@ class Endpoint:
         login, _, where = rest.rpartition("@")
         user, colon, _ = login.partition(":")
         return f"{scheme}://{user}{':***' if colon else ''}@{where}"
+
+
+@cache
+def _recipe(endpoint: Endpoint) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """
+    redis-py's class of connection for an endpoint, and what it is made with.
+
+    Kept, because reading the URL again for each connection costs a forked child half a megabyte
+    of what it shares with its siblings.
+    """
+    pool = endpoint.pool()
+    return pool.connection_class, pool.connection_kwargs
 
 
 class HeldConnection:
@@ -114,7 +133,8 @@ class HeldConnection:
         if self._connection is not None and self._pid == os.getpid():
             return
         # A forked child must not shut down its parent's socket: it only forgets it.
-        connection: Any = self.endpoint.pool().make_connection()
+        kind, settings = _recipe(self.endpoint)
+        connection: Any = kind(**settings)
         try:
             connection.connect()
         except (RedisError, OSError) as error:

@@ -14,6 +14,7 @@ import redis
 
 from beatline.errors import InvalidSetting, UnfitServer
 from beatline.keys import meta_key
+from beatline.wire.connection import HeldConnection
 
 #: Oldest Redis that works: LPOP with a count, ZRANGE BYSCORE, HRANDFIELD.
 OLDEST: Final = (6, 2)
@@ -33,6 +34,13 @@ def check_server(client: redis.Redis) -> list[str]:
     """
     facts: Any = client.info("everything")
     return check_facts({str(key): value for key, value in facts.items()})
+
+
+def server_facts(connection: HeldConnection) -> dict[str, str]:
+    """What INFO says, all sections in one."""
+    text = connection.call("INFO", "everything").decode("utf-8", "replace")
+    lines = (line.partition(":") for line in text.splitlines() if not line.startswith("#"))
+    return {name: value for name, colon, value in lines if colon}
 
 
 def check_facts(facts: dict[str, Any]) -> list[str]:
