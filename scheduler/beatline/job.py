@@ -68,8 +68,8 @@ class Job:
         skip_unsure: Not run again where nobody knows whether it ran.
         schedule: Name of the schedule that made it, or None.
         nominal_ms: Its fire time, UTC ms, or None.
-        options: ``eta`` (ms), ``expires`` (ms), ``headers``, ``caught_up``, ``backfill`` (its
-            run), and overrides of the task's own ``time_limit``, ``soft_time_limit``,
+        options: ``eta`` (ms), ``expires`` (ms), ``headers``, ``tags``, ``caught_up``, ``backfill``
+            (its run), and overrides of the task's own ``time_limit``, ``soft_time_limit``,
             ``max_retries``, ``retry_backoff``.
     """
 

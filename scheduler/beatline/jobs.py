@@ -127,6 +127,9 @@ class Jobs:
         state: JobState | str | None = None,
         queue: str | None = None,
         task: str | None = None,
+        tag: str | None = None,
+        due_from: datetime | None = None,
+        due_until: datetime | None = None,
         limit: int = LIST_LIMIT,
     ) -> _Views:
         """
@@ -137,12 +140,20 @@ class Jobs:
                 looked for only where a final state is asked for, which walks through all keys.
             queue: Only of this queue; finished jobs keep no record of theirs.
             task: Only of this task; likewise.
+            tag: Only those that were sent with this one of ``tags``; likewise.
+            due_from, due_until: Only what waits for an instant in this span, ends included; naive
+                ones are in the app's time zone.
             limit: At most so many.
 
         Raises:
             InvalidSetting: There is no such state.
         """
-        return JobListing(self._app, state=state, queue=queue, task=task).first(limit)
+        zone = app_zone(self._app.settings)
+        due_ms = tuple(None if at is None else instant_ms(at, zone) for at in (due_from, due_until))
+        listing = JobListing(
+            self._app, state=state, queue=queue, task=task, tag=tag, due_ms=(due_ms[0], due_ms[1])
+        )
+        return listing.first(limit)
 
     def dead(self, *, limit: int = LIST_LIMIT) -> _Views:
         """Dead letters, the newest first, with what is known of their ends in ``forensics``."""

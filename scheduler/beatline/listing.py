@@ -36,6 +36,9 @@ class JobListing:
             finished ones, but dead letters.
         queue: Only of this queue.
         task: Only of this task.
+        tag: Only with this tag.
+        due_ms: Only what waits for an instant from the first to the second, both included, UTC
+            ms; None is no bound.
 
     Raises:
         InvalidSetting: There is no such state, or it is no name of a queue.
@@ -48,8 +51,12 @@ class JobListing:
         state: JobState | str | None = None,
         queue: str | None = None,
         task: str | None = None,
+        tag: str | None = None,
+        due_ms: tuple[int | None, int | None] = (None, None),
     ) -> None:
         self._app = app
+        self._tag = tag
+        self._due_ms = due_ms
         self._state = read_state(state)
         self._queue = None if queue is None else check_queue(queue)
         self._task = task
@@ -72,6 +79,9 @@ class JobListing:
 
     def _places(self) -> list[Callable[[bytes], Iterator[list[bytes]]]]:
         state = self._state
+        if self._due_ms != (None, None):
+            waits = state in (None, JobState.SCHEDULED, JobState.RETRYING)
+            return [self._timed] if waits else []
         if state is None:
             return [self._held, self._ready, self._timed, self._dead]
         if state is JobState.RUNNING:
@@ -90,10 +100,20 @@ class JobListing:
                 return False
         elif view.state is JobState.UNKNOWN or (view.state.is_final and not view.is_dead):
             return False
+        if self._tag is not None and self._tag not in view.tags:
+            return False
+        if not self._is_due_within(view.due_ms):
+            return False
         if self._queue is None and self._task is None:
             return True
         queue = view.job.queue if view.job is not None else None
         return self._queue in (None, queue) and self._task in (None, view.task)
+
+    def _is_due_within(self, at_ms: int | None) -> bool:
+        first_ms, last_ms = self._due_ms
+        if first_ms is None and last_ms is None:
+            return True
+        return at_ms is not None and (first_ms or 0) <= at_ms <= (last_ms or at_ms)
 
     # --- where they are -------------------------------------------------------------------------
 
@@ -109,7 +129,7 @@ class JobListing:
                     yield from self._pages(partial(_ready_at, prefix, name, priority))
 
     def _timed(self, prefix: bytes) -> Iterator[list[bytes]]:
-        return self._pages(partial(_timed_at, prefix, self._queue))
+        return self._pages(partial(_timed_at, prefix, self._queue, self._due_ms))
 
     def _dead(self, prefix: bytes) -> Iterator[list[bytes]]:
         return self._pages(partial(_dead_at, prefix))
@@ -154,10 +174,17 @@ def _ready_at(
 
 
 def _timed_at(
-    prefix: bytes, queue: str | None, line: HeldConnection, start: int
+    prefix: bytes,
+    queue: str | None,
+    due_ms: tuple[int | None, int | None],
+    line: HeldConnection,
+    start: int,
 ) -> Sequence[bytes] | None:
+    first_ms, last_ms = due_ms
+    if first_ms is not None:
+        start += reading.count_due_before(line, prefix, first_ms)
     entries = reading.timeline_page(line, prefix, start, reading.LOOK_PAGE)
-    if not entries:
+    if not entries or (last_ms is not None and entries[0].due_ms > last_ms):
         return None
     return [one.id for one in entries if one.kind == "job" and queue in (None, one.queue)]
 

@@ -112,6 +112,11 @@ class JobRequest(msgspec.Struct, frozen=True):
         return headers
 
     @property
+    def tags(self) -> tuple[str, ...]:
+        """What the caller gave as ``tags``."""
+        return tuple(self.job.options.get("tags") or ())
+
+    @property
     def schedule(self) -> str | None:
         """Name of the schedule that made the job, or None."""
         return self.job.schedule

@@ -7,7 +7,7 @@ a call, however many jobs it makes; for a task's plain calls it is kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal, TypedDict, get_args
@@ -40,6 +40,10 @@ Durability = Literal["memory", "fsync", "replica"]
 #: Largest record, bytes: Redis answers nobody else while it copies one.
 LARGEST_RECORD: Final = 16 << 20
 
+#: Most tags of a job, and the longest one, characters: they travel in each record.
+MOST_TAGS: Final = 20
+LONGEST_TAG: Final = 100
+
 #: Due of a job that is ready at once.
 NOW: Final = "0"
 
@@ -56,6 +60,7 @@ class SendOptions(TypedDict, total=False):
         priority: Instead of the task's, 0 (lowest) to 9 (highest).
         task_id: An id of your own: repeating a call with it makes at most one job.
         headers: Travel with the job, for ``current_job().headers``.
+        tags: Words by which jobs that have not ended are found: ``app.jobs.list(tag=…)``.
         ignore_result: Instead of the task's.
         time_limit: Instead of the task's.
         soft_time_limit: Instead of the task's.
@@ -69,6 +74,7 @@ class SendOptions(TypedDict, total=False):
     priority: int | None
     task_id: str | None
     headers: Mapping[str, Any] | None
+    tags: Sequence[str] | None
     ignore_result: bool | None
     time_limit: Duration | None
     soft_time_limit: Duration | None
@@ -164,6 +170,8 @@ def route_for(
         options["expires"] = expires_ms
     if said.get("headers"):
         options["headers"] = _headers(said["headers"])
+    if said.get("tags"):
+        options["tags"] = _tags(said["tags"])
     return Route(
         record_head(queue, priority, flags),
         due,
@@ -252,6 +260,21 @@ def _headers(value: Any) -> Any:
             f"headers {value!r} are not a mapping with text keys", remedy="pass a dict"
         )
     return plain(dict(value), "headers")
+
+
+def _tags(value: Any) -> list[str]:
+    if isinstance(value, (str, bytes)) or not isinstance(value, Collection):
+        raise InvalidSetting(f"tags {value!r} are not a list", remedy='pass a list: tags=["eu"]')
+    tags = list(dict.fromkeys(value))
+    for tag in tags:
+        if not isinstance(tag, str) or not 0 < len(tag) <= LONGEST_TAG or not tag.isprintable():
+            raise InvalidSetting(
+                f"tag {tag!r} is not a tag",
+                remedy=f"use 1 to {LONGEST_TAG} printable characters",
+            )
+    if len(tags) > MOST_TAGS:
+        raise InvalidSetting(f"{len(tags)} tags are too many", remedy=f"use {MOST_TAGS} or fewer")
+    return tags
 
 
 def _durability(value: Any) -> Durability | None:

@@ -295,3 +295,25 @@ def test_trigger_when_asked_twice_then_a_job_and_a_skip(run_on: Run, app: App) -
     assert "QUEUED" == str(app.jobs.get(first["job"]).state)
     assert 1 == second.code
     assert "nightly: skipped: an earlier job has not ended" in second.err
+
+
+def test_jobs_when_searched_by_tag_and_time_and_moved_then_told(run_on: Run, app: App) -> None:
+    eta = datetime(2099, 12, 24, 12, tzinfo=UTC)
+    christmas = app.send_task("mail.send", eta=eta, tags=["eu"])
+    app.send_task("mail.send", eta=eta + timedelta(days=2), tags=["eu"])
+
+    found = told_json(run_on, "jobs", "list", "--tag", "eu", "--to", "2099-12-24")
+    none = told_json(run_on, "jobs", "list", "--from", "2099-12-25", "--to", "2099-12-25")
+    moved = run_on("jobs", "reschedule", christmas.id, "--at", "2099-12-25T10:00")
+    now = run_on("jobs", "reschedule", christmas.id, "nobody", "--now")
+    twice = run_on("jobs", "reschedule", christmas.id, "--now", "--in", "5m")
+    wrong = run_on("jobs", "reschedule", christmas.id, "--at", "tomorrow")
+
+    assert [(christmas.id, ["eu"])] == [(one["id"], one["tags"]) for one in found]
+    assert [] == none
+    assert (0, f"{christmas.id}  is due at 2099-12-25T10:00:00.000+00:00\n") == (
+        *(moved.code, moved.out),
+    )
+    assert (1, f"{christmas.id}  runs now\nnobody  no such job\n") == (now.code, now.out)
+    assert (2, True) == (twice.code, "give one of --at, --in and --now" in twice.err)
+    assert (2, True) == (wrong.code, "--at 'tomorrow' is not a moment" in wrong.err)

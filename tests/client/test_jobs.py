@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -171,6 +171,44 @@ class TestListing:
             [view.id for view in by_queue],
             [view.id for view in by_task],
         )
+
+    def test_list_when_a_tag_is_given_then_has_those_that_were_sent_with_it(
+        self, app: App, hands: Hands
+    ) -> None:
+        running = app.send_task("t", tags=["eu"])
+        hands.take_job()
+        waiting = app.send_task("t", countdown=60, tags=["eu", "night"])
+        app.send_task("t", countdown=60, tags=["us"])
+        app.send_task("t", countdown=60)
+
+        found = app.jobs.list(tag="eu")
+
+        assert [running.id, waiting.id] == [view.id for view in found]
+        assert ("eu", "night") == found[1].tags
+        assert [waiting.id] == [view.id for view in app.jobs.list(tag="night", task="t")]
+        assert [] == app.jobs.list(tag="night", task="other")
+
+    def test_list_when_a_span_is_given_then_has_what_waits_for_it_ends_included(
+        self, app: App
+    ) -> None:
+        task = app.task(name="t")(lambda n: None)
+        task.apply_many([(n,) for n in range(600)], eta=NEW_YEAR - timedelta(days=1))
+        at, after = (app.send_task("t", eta=NEW_YEAR + timedelta(hours=h)).id for h in (0, 2))
+        app.send_task("t", eta=NEW_YEAR + timedelta(hours=3))
+        app.send_task("t")
+
+        both = app.jobs.list(due_from=NEW_YEAR, due_until=NEW_YEAR + timedelta(hours=2))
+        before = app.jobs.list(due_until=NEW_YEAR - timedelta(hours=1), limit=1_000)
+
+        assert [at, after] == [view.id for view in both]
+        assert 600 == len(before)
+        assert 2 == len(app.jobs.list(due_from=NEW_YEAR + timedelta(hours=1)))
+        assert [] == app.jobs.list(state="queued", due_from=NEW_YEAR)
+
+    @pytest.mark.parametrize("tags", ["eu", [""], [5], ["x" * 101], [str(n) for n in range(21)], 7])
+    def test_send_when_tags_are_none_then_is_refused(self, app: App, tags: Any) -> None:
+        with pytest.raises(InvalidSetting):
+            app.send_task("t", tags=tags)
 
     def test_list_when_limited_then_has_so_many(self, app: App) -> None:
         app.task(name="t")(lambda n: None).apply_many([(n,) for n in range(700)], countdown=60)

@@ -80,6 +80,7 @@ def options(app: App) -> None:
         priority=9,
         task_id="mine",
         headers={"trace": "x"},
+        tags=["eu"],
         ignore_result=False,
         durability="replica",
     )

@@ -135,6 +135,7 @@ def job_json(view: JobView) -> dict[str, Any]:
         "state": str(view.state),
         "task": view.task or None,
         "queue": job.queue if job else None,
+        "tags": list(view.tags),
         "priority": job.priority if job else None,
         "args": job.args if job else None,
         "kwargs": job.kwargs if job else None,

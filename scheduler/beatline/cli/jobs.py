@@ -1,13 +1,20 @@
-"""``sched jobs``: list, show and cancel jobs."""
+"""``sched jobs``: list, show, move and cancel jobs."""
 
 from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from beatline.cli.exits import tell
 from beatline.cli.groups import SubcommandGroup
-from beatline.cli.output import count_text, print_json, state_text
+from beatline.cli.output import count_text, instant_json, print_json, state_text
 from beatline.cli.wanted import Wanted, json_option, place_options
+
+if TYPE_CHECKING:
+    from beatline import App
+    from beatline.answers import RescheduleAnswer
 
 _STATES = [
     "scheduled", "queued", "running", "retrying",
@@ -17,7 +24,7 @@ _STATES = [
 
 @click.group(cls=SubcommandGroup)
 def command() -> None:
-    """List, show and cancel jobs."""
+    """List, show, move and cancel jobs."""
 
 
 @command.command(
@@ -27,7 +34,8 @@ Examples:
   sched jobs list                          what runs, waits, is scheduled or dead
   sched jobs list --state running
   sched jobs list --state failure          looks through all keys for finished jobs
-  sched jobs list --task mail.send --json""",
+  sched jobs list --task mail.send --json
+  sched jobs list --tag eu --from 2026-12-24 --to 2026-12-26""",
 )
 @click.option(
     "--state",
@@ -37,6 +45,16 @@ Examples:
 )
 @click.option("--queue", metavar="NAME", default=None, help="Only jobs of this queue.")
 @click.option("--task", metavar="NAME", default=None, help="Only jobs of this task.")
+@click.option("--tag", metavar="TEXT", default=None, help="Only jobs that were sent with this tag.")
+@click.option(
+    *("--from", "start"), metavar="TIME", default=None, help="Only what waits until then or later."
+)
+@click.option(
+    *("--to", "end"),
+    metavar="TIME",
+    default=None,
+    help="Only what is due by then; a date alone is all of its day.",
+)
 @click.option(
     "-n", "--limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many."
 )
@@ -45,18 +63,24 @@ Examples:
 @click.pass_obj
 def list_(
     wanted: Wanted,
-    state: str | None,
-    queue: str | None,
-    task: str | None,
+    /,
+    start: str | None,
+    end: str | None,
     limit: int,
     as_json: bool,
+    **only: str | None,
 ) -> int:
     """List jobs: those that run first, then the ready, then what is due next."""
     from beatline.cli.job_views import job_json, print_jobs
     from beatline.cli.reach import open_app
 
     app = open_app(wanted)
-    views = app.jobs.list(state=state, queue=queue, task=task, limit=limit + 1)
+    views = app.jobs.list(
+        **only,
+        due_from=None if start is None else _moment(app, start, "--from"),
+        due_until=None if end is None else _moment(app, end, "--to", ends_day=True),
+        limit=limit + 1,
+    )
     is_cut, views = len(views) > limit, views[:limit]
     if as_json:
         print_json([job_json(view) for view in views])
@@ -93,6 +117,81 @@ def show(wanted: Wanted, id: str, as_json: bool) -> int:  # noqa: A002 - as it i
     else:
         print_job(view)
     return 1 if str(view.state) == "UNKNOWN" else 0
+
+
+@command.command(
+    epilog="""\b
+Examples:
+  sched jobs reschedule 019612f8-5c3a-7000-8f00-0123456789ab --in 2h
+  sched jobs reschedule ID... --at 2026-12-01T09:00
+  sched jobs reschedule ID... --now
+
+\b
+Exit code 0 where all were moved, 1 where one runs, is over or unknown."""
+)
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.option("--at", metavar="TIME", default=None, help="Then; wall time in the app's zone.")
+@click.option("--in", "delay", metavar="DURATION", default=None, help="So long from now.")
+@click.option("--now", "is_now", is_flag=True, help="Run now.")
+@json_option
+@place_options
+@click.pass_obj
+def reschedule(
+    wanted: Wanted, /, ids: tuple[str, ...], at: str | None, as_json: bool, **when: Any
+) -> int:
+    """Move jobs that wait to another instant; those that run are left alone."""
+    from beatline.cli.reach import open_app
+
+    if [at is not None, when["delay"] is not None, when["is_now"]].count(True) != 1:
+        raise click.UsageError("give one of --at, --in and --now")
+    app = open_app(wanted)
+    eta = None if at is None else _moment(app, at, "--at")
+    answers = [
+        app.jobs.run_now(id)
+        if when["is_now"]
+        else app.jobs.reschedule(id, eta=eta, countdown=when["delay"])
+        for id in ids  # noqa: A001
+    ]
+    told = [_moved(answer) for answer in answers]
+    if as_json:
+        print_json(told)
+    for one in () if as_json else told:
+        click.echo(f"{one['id']}  {_moved_text(one)}")
+    return 0 if all(answers) else 1
+
+
+def _moment(app: App, text: str, name: str, *, ends_day: bool = False) -> datetime:
+    """A moment as typed; without an offset it is wall time in the app's zone."""
+    from beatline.triggers.reading import read_moment_ms
+    from beatline.triggers.zones import zone
+    from beatline.units import moment_of
+
+    return moment_of(read_moment_ms(text, name, zone(app.settings.timezone), ends_day=ends_day))
+
+
+def _moved(answer: RescheduleAnswer) -> dict[str, Any]:
+    from beatline.answers import AlreadyDone, AlreadyRunning, Rescheduled
+
+    match answer:
+        case Rescheduled(due_ms=due_ms):
+            due = instant_json(due_ms) if due_ms else None
+            return {"id": answer.id, "answer": "rescheduled", "due": due}
+        case AlreadyRunning(worker=worker):
+            return {"id": answer.id, "answer": "running", "worker": worker}
+        case AlreadyDone(state=state):
+            return {"id": answer.id, "answer": "done", "state": str(state)}
+    return {"id": answer.id, "answer": "unknown"}
+
+
+def _moved_text(told: dict[str, Any]) -> str:
+    match told["answer"]:
+        case "rescheduled":
+            return f"is due at {told['due']}" if told["due"] else "runs now"
+        case "running":
+            return f"{state_text('RUNNING')} on {told['worker']}: too late to move it"
+        case "done":
+            return f"over already: {state_text(told['state'])}"
+    return "no such job"
 
 
 @command.command(

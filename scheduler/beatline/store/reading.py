@@ -94,6 +94,11 @@ def timeline_page(
     return [read_member(flat[at], flat[at + 1]) for at in range(0, len(flat), 2)]
 
 
+def count_due_before(connection: HeldConnection, prefix: bytes, at_ms: int) -> int:
+    """How many entries of the timeline are due before an instant."""
+    return _counted(connection, "ZCOUNT", prefix + b"timeline", "-inf", f"({at_ms}")
+
+
 def read_member(member: bytes, score: bytes) -> TimelineEntry:
     """The entry behind a member of the timeline and its score."""
     due_ms, kind = _ms(score), member[:1]

@@ -87,6 +87,12 @@ class JobView:
         except UndecodableJob:
             return ""
 
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags that it was sent with; none where its record has gone."""
+        given = self.job.options.get("tags") if self.job is not None else None
+        return tuple(str(tag) for tag in given) if isinstance(given, list) else ()
+
     @cached_property
     def progress(self) -> Progress | None:
         """How far it says it is; None where it has told nothing."""
