@@ -63,6 +63,24 @@ def test_preview_when_json_is_asked_for_then_rows_and_load_are_in_it(run: Run, f
     assert (["resting"], ["past"], False) == (told["paused"], told["silent"], told["is_cut"])
 
 
+def test_preview_when_moments_are_written_as_elsewhere_then_read_alike(
+    run: Run, short_folder: Path
+) -> None:
+    (short_folder / "six.yaml").write_text("schedules: {six: {task: add, every: 6h}}\n")
+
+    short = run(
+        "schedules", "preview", "six.yaml", "--from", "2026-03-28T06:00", "--to", "2026-03-28"
+    )
+    offset = run("schedules", "preview", "six.yaml", "-n1", "--from", "2026-03-28T01:00:00+02:00")
+    wrong = run("schedules", "preview", "six.yaml", "--from", "28.3.2026")
+
+    assert [f"2026-03-28T{hour}:00:00.000+00:00" for hour in ("06", "12", "18")] == [
+        word for word in short.out.split() if word.endswith("+00:00")
+    ]
+    assert "2026-03-28T00:00:00.000+00:00" in offset.out
+    assert (2, True) == (wrong.code, "--from '28.3.2026' is not a moment" in wrong.err)
+
+
 def test_preview_when_its_end_lies_before_its_start_then_told(run: Run, file: str) -> None:
     told = run("schedules", "preview", file, "--from", "2026-03-28", "--to", "2026-03-27")
 

@@ -28,7 +28,7 @@ _BAR: Final = 40
     epilog="""\b
 Examples:
   sched schedules preview schedules/*.yaml               the next 5 of each
-  sched schedules preview a.yaml --from 2026-10-24 --to 2026-10-26   over a change of the clocks
+  sched schedules preview a.yaml --from 2026-10-24 --to 2026-10-25   over a change of the clocks
   sched schedules preview schedules --load               the next 24 hours, hour by hour
   sched schedules preview                                what is live in Redis"""
 )
@@ -43,12 +43,16 @@ Examples:
 @click.option(
     "--from",
     "start",
-    type=click.DateTime(),
+    metavar="TIME",
     default=None,
-    help="Begin at this instant, in UTC.  [default: now]",
+    help="Begin at this instant; UTC without an offset.  [default: now]",
 )
 @click.option(
-    "--to", "end", type=click.DateTime(), default=None, help="End at this instant, in UTC."
+    "--to",
+    "end",
+    metavar="TIME",
+    default=None,
+    help="Last instant, included; UTC without an offset, a date alone is all of its day.",
 )
 @click.option(
     "--load", "shows_load", is_flag=True, help="Show how many come in each hour, and at once."
@@ -62,8 +66,8 @@ def preview(
     *,
     paths: tuple[str, ...],
     count: int | None,
-    start: datetime | None,
-    end: datetime | None,
+    start: str | None,
+    end: str | None,
     shows_load: bool,
     as_json: bool,
 ) -> int:
@@ -72,8 +76,10 @@ def preview(
     from beatline_schedules import preview as work_out
 
     schedules = loaded(wanted, paths).schedules if paths else live_schedules(wanted)
-    from_ms = _instant_ms(start) if start else int(time.time() * 1_000)
-    to_ms = _instant_ms(end) if end else from_ms + _DAY_MS - 1 if shows_load else None
+    from_ms = int(time.time() * 1_000) if start is None else _instant_ms(start, "--from")
+    to_ms = from_ms + _DAY_MS - 1 if shows_load else None
+    if end is not None:
+        to_ms = _instant_ms(end, "--to", ends_day=True)
     if to_ms is not None and to_ms < from_ms:
         raise click.UsageError("--to lies before --from", click.get_current_context())
     if count is None and to_ms is None:
@@ -95,8 +101,11 @@ def preview(
     return 0
 
 
-def _instant_ms(moment: datetime) -> int:
-    return int(moment.replace(tzinfo=UTC).timestamp() * 1_000)
+def _instant_ms(text: str, name: str, *, ends_day: bool = False) -> int:
+    from beatline.triggers.reading import read_moment_ms
+    from beatline.triggers.zones import zone
+
+    return read_moment_ms(text, name, zone("UTC"), ends_day=ends_day)
 
 
 def _print_rows(rows: Iterable[Row]) -> None:
