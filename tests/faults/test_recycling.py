@@ -15,8 +15,8 @@ pytestmark = pytest.mark.faults
 
 Make = Callable[..., System]
 
-#: What a child may keep, and what one job of those that leak leaves behind, MiB.
-LIMIT_MIB, LEAK_MIB = 150, 20
+#: What a child may keep (MB), and what each job that leaks leaves behind (MiB).
+LIMIT_MB, LEAK_MIB = 150, 30
 
 
 @on_each_pool
@@ -25,7 +25,7 @@ def test_children_replaced_by_count_and_by_memory_under_load(system: Make, pool:
     one.beat()
     lanes = ("-c", CROWDED[pool])
     one.worker(*lanes, "--max-tasks-per-child", "40", "-Q", "default")
-    leaking = one.worker(*lanes, "--max-memory-per-child", f"{LIMIT_MIB}MB", "-Q", "default,leak")
+    leaking = one.worker(*lanes, "--max-memory-per-child", f"{LIMIT_MB}MB", "-Q", "default,leak")
     one.load(rate=100)
 
     for number in range(round(lasting(60, 20))):
@@ -39,7 +39,7 @@ def test_children_replaced_by_count_and_by_memory_under_load(system: Make, pool:
     one.row.remarks.append(f"{len(leaked | others)} children, {by_memory} replaced for their size")
     assert verdict.redelivered == 0
     assert by_memory >= 2
-    assert len(others) >= 4
+    assert len(others) >= 3
 
 
 @pytest.mark.parametrize(
