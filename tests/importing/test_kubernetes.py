@@ -136,6 +136,18 @@ def test_cronjob_when_its_container_has_variables_then_known_ones_are_brought(
     assert "set in the container's environment: TOKEN, all of configMapRef shop" in entry.remarks
 
 
+def test_cronjob_when_its_command_names_variables_then_told_what_a_shell_makes_of_it(
+    bring: Import,
+) -> None:
+    container = """command: [sh, -c, "send $(MODE) $$(TEXT) $(date)"]
+              env: [{name: MODE, value: "1"}, {name: TEXT, value: "2"}]"""
+
+    entry = only(bring("k8s", manifest(container=container)))
+
+    told = [remark for remark in entry.remarks if "in a shell" in remark]
+    assert ["$(MODE) stood for the value of a variable; in a shell that is $MODE"] == told
+
+
 @pytest.mark.parametrize(
     ("schedule", "expected"),
     [

@@ -157,6 +157,11 @@ def _call(job: dict[str, Any], remarks: list[str]) -> tuple[dict[str, Any], bool
         fields["kwargs"] = {"env": env}
     if unknown:
         remarks.append(f"set in the container's environment: {', '.join(unknown)}")
+    line = " ".join([*words, *arguments])
+    for name in (*env, *unknown):
+        if not re.search(rf"(?<!\$)\$\({re.escape(name)}\)", line):
+            continue
+        remarks.append(f"$({name}) stood for the value of a variable; in a shell that is ${name}")
     return fields, not words
 
 
