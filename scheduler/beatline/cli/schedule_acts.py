@@ -146,7 +146,8 @@ def _detail(entry: Occurrence) -> str:
     if entry.job_id:
         parts.append(entry.job_id + (", caught up" if entry.is_caught_up else ""))
     if entry.backfill and entry.backfill.in_the_way:
-        parts.append(f"a backfill skipped it: job {entry.backfill.in_the_way} was in the way")
+        what = "them" if entry.count > 1 and str(entry.fate) == "skipped" else "it"
+        parts.append(f"a backfill skipped {what}: job {entry.backfill.in_the_way} was in the way")
     elif entry.backfill:
         # Where it made no other job, the column before tells how this one ended.
         is_told = str(entry.fate) == "backfilled" or entry.backfill.outcome is None
