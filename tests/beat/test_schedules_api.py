@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from beatline.errors import (
 )
 from beatline.schedule import CatchUp, Overlap
 from beatline.schedules_api import Schedules
-from beatline.triggers import Cron
+from beatline.triggers import Cron, ForeignTrigger
 from tests.beat.stage import MONDAY_MS, Stage, every
 
 _SOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -277,3 +278,21 @@ def test_put_when_redis_is_not_there_then_says_that_nothing_was_sent() -> None:
 
     with pytest.raises(NotSent):
         Schedules(app).put("tick", "noop", every="1s")
+
+
+def test_get_when_its_trigger_lies_in_an_app_that_is_not_loaded_then_told_to_name_it(
+    schedules: Schedules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module: Any = ModuleType("shop_triggers")
+    module.hourly = SimpleNamespace(get_next_fire_time=lambda _, now: now + timedelta(hours=1))
+    monkeypatch.setitem(sys.modules, "shop_triggers", module)
+    schedules.put("tick", "noop", trigger=ForeignTrigger(module.hourly, "shop_triggers:hourly"))
+    monkeypatch.delitem(sys.modules, "shop_triggers")
+
+    view = schedules.get("tick")
+
+    assert view is not None
+    assert (
+        "schedule 'tick' has a definition that cannot be read: trigger 'shop_triggers:hourly' lies "
+        "in a module that is not loaded – name the app that imports it, with -A"
+    ) == view.problem

@@ -197,9 +197,11 @@ def unpack_definition(
     except UndecodableJob:
         raise
     except (BeatlineError, LookupError, TypeError, ValueError, AttributeError) as error:
+        told = error.message if isinstance(error, BeatlineError) else repr(error)
+        remedy = error.remedy if isinstance(error, BeatlineError) else ""
         raise UndecodableJob(
-            f"schedule {name!r} has a definition that cannot be read: {error!r}",
-            remedy="declare it again, or upgrade this process",
+            f"schedule {name!r} has a definition that cannot be read: {told}",
+            remedy=remedy or "declare it again, or upgrade this process",
         ) from error
     if schedule.name != name:
         raise UndecodableJob(f"schedule {name!r} has the definition of {schedule.name!r}")

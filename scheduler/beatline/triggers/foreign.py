@@ -223,7 +223,7 @@ def find_foreign(reference: str, timezone: str = "UTC") -> ForeignTrigger:
     if found is None:
         raise InvalidTrigger(
             f"trigger {reference!r} lies in a module that is not loaded",
-            remedy="start beat with -A and the app that imports it",
+            remedy="name the app that imports it, with -A",
         )
     for attribute in path.split("."):
         found = getattr(found, attribute, None)
