@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice, pairwise
+from typing import NamedTuple
 
 from beatline.schedule import CatchUp, Schedule
 
@@ -48,8 +49,7 @@ class MissedReason(StrEnum):
     BEFORE_APPLIED = "before_applied"
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleState:
+class ScheduleState(NamedTuple):
     """
     What is stored of a schedule besides its definition. All instants are nominal, UTC ms.
 
@@ -123,8 +123,7 @@ class Missed:
 Decision = Fire | Missed
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """
     What to do now, and when to look again.
 

@@ -163,7 +163,7 @@ def test_sleep_when_there_are_very_many_files_then_works_all_the_same(
     line = NudgeLine(Endpoint(redis_url), PREFIX)
     try:
         slept = _slept(sleeper, [line], 0.02)
-        assert line.fileno() > 1_023
+        assert line.descriptor > 1_023
         HeldConnection(Endpoint(redis_url)).call("RPUSH", KEY, "1")
         nudged = _slept(sleeper, [line], 5)
     finally:

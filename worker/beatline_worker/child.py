@@ -126,7 +126,8 @@ class Child:
         if self._loop.has_turns and not self._loop.next_turn():
             return []
         deliveries = self._loop.wait()
-        self._drain_wakeup()
+        if self._loop.was_woken:
+            self._drain_wakeup()
         return deliveries
 
     def _exchange(self, limit: int, *, resync: bool = False) -> list[Delivery]:

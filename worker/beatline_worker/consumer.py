@@ -78,6 +78,9 @@ class ConsumerLoop:
         should_stop: Asked before each wait and each repetition.
         on_round: Called after each successful call, for health.
         lease_ms: Length of the worker's lease.
+
+    Attributes:
+        was_woken: Whether a signal arrived before the last wait was over.
     """
 
     #: The kind of the connection.
@@ -102,6 +105,7 @@ class ConsumerLoop:
         self._wakeup_fd = wakeup_fd
         self._should_stop = should_stop
         self._on_round = on_round
+        self.was_woken = False
         self._clock_us = 0
         self._clock_at = time.monotonic()
         #: When the server last said that what we hold is ours, or a little earlier.
@@ -158,7 +162,8 @@ class ConsumerLoop:
             readable, _, _ = select.select(
                 [self._connection.fileno(), self._wakeup_fd], [], [], wait_ms / 1000 + 2
             )
-            if self._wakeup_fd in readable and self._connection.fileno() not in readable:
+            self.was_woken = self._wakeup_fd in readable
+            if self.was_woken and self._connection.fileno() not in readable:
                 # What is handed over from here on is returned by the supervisor's release, or
                 # told by the next call: the old generation's list is drained by it.
                 self._connection.close()

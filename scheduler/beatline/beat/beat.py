@@ -31,7 +31,7 @@ from beatline.beat.freezing import Freezer
 from beatline.beat.keeper import DeclarationKeeper
 from beatline.beat.partition_round import LONGEST_US, PartitionRound
 from beatline.beat.roles import Cast
-from beatline.beat.sleeper import NudgeLine, Sleeper
+from beatline.beat.sleeper import NudgeLine, Sleeper, sharpen_timers
 from beatline.beat.statistics import Statistics
 from beatline.declared import DeclaredSet
 from beatline.errors import BeatlineError, NotSent, RedisUnavailable
@@ -102,7 +102,7 @@ class Beat:
         patience_ms: How long an outage may last before `run_until` gives up.
         owns_process: Nothing else lives in this process. What beat knows of schedules is then
             taken from the garbage collector's sight: a full collection of ten thousand of them
-            would hold everything up for 100 ms.
+            would hold everything up for 100 ms. The thread that calls `run_until` sleeps exactly.
         started: Called once, when the first round has gone through.
     """
 
@@ -121,6 +121,7 @@ class Beat:
         self._endpoint = endpoint
         self._patience_s = patience_ms / 1_000
         self._started = started
+        self._owns_process = owns_process
         self._freezer = Freezer(owns_process)
         self.id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self.statistics = Statistics()
@@ -166,6 +167,8 @@ class Beat:
             self._settings.namespace,
         )
         self._freezer.begin()
+        if self._owns_process:
+            sharpen_timers()
         try:
             while not stop.is_set() and not self._has_stopped:
                 if not self._turn():

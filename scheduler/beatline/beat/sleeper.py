@@ -12,11 +12,13 @@ What happens when Redis is gone: the listening connection breaks, which ends the
 
 from __future__ import annotations
 
+import ctypes
 import select
 import socket
+import sys
 import time
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 import hiredis
 from redis.exceptions import ResponseError
@@ -27,6 +29,8 @@ from beatline.wire.connection import Endpoint, HeldConnection
 
 #: hiredis's own stub knows commands of one word only.
 _pack: Any = hiredis.pack_command
+#: prctl option: by how much sleeps may be too long, ns.
+_PR_SET_TIMERSLACK: Final = 29
 
 
 class NudgeLine:
@@ -38,6 +42,9 @@ class NudgeLine:
         prefix: The partition's key prefix.
         wait_ms: How long one BLPOP stays out, ms; a black hole is noticed after this and the
             endpoint's deadline for a reply.
+
+    Attributes:
+        descriptor: The socket's, for ``select``, while a BLPOP is out.
     """
 
     def __init__(self, endpoint: Endpoint, prefix: bytes, wait_ms: int = 5_000) -> None:
@@ -47,6 +54,7 @@ class NudgeLine:
         self._wait_ms = wait_ms
         self._patience_s = (wait_ms + endpoint.reply_timeout_ms) / 1_000
         self._listening_since: float | None = None
+        self.descriptor = -1
 
     @property
     def is_listening(self) -> bool:
@@ -68,11 +76,8 @@ class NudgeLine:
             self._is_broken = False
         key = self._prefix + b"wake:beat"
         self._connection.send(_pack(("BLPOP", key, f"{self._wait_ms / 1_000:g}")))
+        self.descriptor = self._connection.fileno()
         self._listening_since = time.monotonic()
-
-    def fileno(self) -> int:
-        """The socket's descriptor, for ``select``."""
-        return self._connection.fileno()
 
     def check(self) -> None:
         """
@@ -110,6 +115,17 @@ class NudgeLine:
         self._connection.close()
 
 
+def sharpen_timers() -> None:
+    """
+    Have the kernel end this thread's sleeps when they are over.
+
+    It may let them last 50 µs longer, so that it wakes up for several at once (PR_SET_TIMERSLACK
+    in prctl(2)). Elsewhere than on Linux nothing is done.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)
+
+
 class Sleeper:
     """The one place where beat waits. `ring` may be called from any thread or signal handler."""
 
@@ -117,6 +133,7 @@ class Sleeper:
         self._bell, self._clapper = socket.socketpair()
         self._bell.setblocking(False)
         self._clapper.setblocking(False)
+        self._bell_fd = self._bell.fileno()
 
     def ring(self) -> None:
         """End the present sleep, or the next one, at once."""
@@ -136,12 +153,12 @@ class Sleeper:
         """
         for line in lines:
             line.listen()
-        heard = _readable([self._bell, *lines], max(seconds, 0.0))
-        if self._bell in heard:
+        heard = _readable([self._bell_fd, *(line.descriptor for line in lines)], max(seconds, 0.0))
+        if self._bell_fd in heard:
             with suppress(BlockingIOError):
                 self._bell.recv(4096)
         for line in lines:
-            if line in heard:
+            if line.descriptor in heard:
                 line.hear()
                 line.listen()
             else:
@@ -153,17 +170,14 @@ class Sleeper:
         self._clapper.close()
 
 
-def _readable(
-    sources: list[socket.socket | NudgeLine], seconds: float
-) -> list[socket.socket | NudgeLine]:
-    """Those of the sources that can be read within the time."""
+def _readable(descriptors: list[int], seconds: float) -> list[int]:
+    """Those of the descriptors that can be read within the time."""
     try:
         # select(2) alone takes microseconds; poll and epoll round up to milliseconds.
-        return select.select(sources, [], [], seconds)[0]
+        return select.select(descriptors, (), (), seconds)[0]
     except ValueError:
         # A descriptor above select's limit of 1,023: a process with very many files.
         poller = select.poll()
-        by_descriptor = {source.fileno(): source for source in sources}
-        for descriptor in by_descriptor:
+        for descriptor in descriptors:
             poller.register(descriptor, select.POLLIN)
-        return [by_descriptor[found] for found, _ in poller.poll(seconds * 1_000)]
+        return [found for found, _ in poller.poll(seconds * 1_000)]
