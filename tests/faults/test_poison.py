@@ -56,7 +56,9 @@ def test_poison(system: Make, how: str, pool: str) -> None:
     buried = {dead.id: dead for dead in one.app.jobs.dead()}
     starts = [one.journal.count("start", f"poison{number}") for number in range(2)]
     one.row.remarks.append("two dead letters")
-    assert [3, 3] == starts
+    # Charged is who was in hand: two poisons in one child die of the first one's body.
+    least = 3 if pool in ("prefork", "solo") else 2
+    assert all(least <= count <= 3 for count in starts), starts
     for job in ids:
         assert CAUSES[how] in str(buried[job]), str(buried[job])
     if how == "hog":
