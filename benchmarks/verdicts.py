@@ -79,7 +79,8 @@ PROMISES = [
             against=_is_acked_peer),
     Promise("drain-asyncio", "drain, asyncio pool, 1 child, jobs/s", Goal(">=", 25_000)),
     Promise("drain-alone", "one job at a time, 1 child, jobs/s", Goal(">=", 10_000)),
-    Promise("drain-alone", "one job at a time / bare loop of batch 1", Goal(">=", 0),
+    # 10,000 of the 24,000 that the bare loop does on the machine of that goal.
+    Promise("drain-alone", "one job at a time / bare loop of batch 1", Goal(">=", 0.42),
             against=_is("Bare loop")),
     Promise("client-cpu", "CPU of delay() / execute_command", Goal("<=", 0.65)),
     Promise("client-cpu", "CPU of apply_many, per job / execute_command", Goal("<=", 0.1),
