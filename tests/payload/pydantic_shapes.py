@@ -1,7 +1,5 @@
-"""A pydantic model that the payload tests send, where pydantic is installed."""
+"""A pydantic model that the payload tests send."""
 
-# pydantic is no dependency of ours, so the type checker may not find it.
-# mypy: disable-error-code="import-not-found, misc"
 from __future__ import annotations
 
 from typing import Any
