@@ -27,6 +27,7 @@ from typing import Final
 
 from beatline.health import Health, HealthReporter
 from beatline.ids import partition_of
+from beatline.trimming import trim_heap
 from beatline.wire.connection import Endpoint
 from beatline_worker.books import Books, WorkerSettings, describe
 from beatline_worker.brood import Brood
@@ -36,7 +37,6 @@ from beatline_worker.nursery import Ended, Nursery
 from beatline_worker.obituary import estate_of
 from beatline_worker.options import WorkerOptions
 from beatline_worker.table import Table
-from beatline_worker.trimming import trim_heap
 from beatline_worker.warden import Warden
 
 _log = logging.getLogger("beatline.worker.supervisor")

@@ -31,13 +31,13 @@ from beatline.app import App
 from beatline.errors import BeatlineError, NotSent
 from beatline.loading import load_app
 from beatline.logs import set_up_logging
+from beatline.trimming import trim_heap
 from beatline.wire.connection import Endpoint
 from beatline.wire.scripts import all_scripts
 from beatline_worker.child import Child, die_with_parent, enter_child
 from beatline_worker.messages import Channel
 from beatline_worker.options import DEFAULT_LANES, ChildOptions
 from beatline_worker.table import Table
-from beatline_worker.trimming import trim_heap
 from beatline_worker.wide_child import WideChild
 
 _log = logging.getLogger("beatline.worker.zygote")

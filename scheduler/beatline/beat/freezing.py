@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from beatline.trimming import trim_heap
+
 #: When to freeze after a set was declared, seconds: while definitions are read, and when all have
 #: been read that were to be.
 _AFTER_S: Final = (2.0, 5.0, 10.0, 30.0)
@@ -39,6 +41,7 @@ class Freezer:
         if self._is_on:
             gc.collect()
             gc.freeze()
+            trim_heap()
 
     def note_declared(self) -> None:
         """A set was put in place: what is known of schedules grows from now on."""

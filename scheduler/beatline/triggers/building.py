@@ -4,6 +4,8 @@ Builds triggers and timetables from their specs: dicts of plain JSON types, as Y
 A spec has exactly one of the keys ``cron``, ``every``, ``calendar``, ``at``, ``rrule``, ``any``
 and ``foreign``, the keys that belong to it, and for a timetable ``start``, ``end``, ``jitter``
 and ``exclude``. Unknown keys are refused.
+
+The kinds that stand on a library of their own are imported when the first one is built.
 """
 
 from __future__ import annotations
@@ -15,12 +17,9 @@ from typing import Any
 from beatline.errors import InvalidTrigger
 from beatline.triggers.any_of import AnyOf
 from beatline.triggers.calendar_steps import Calendar
-from beatline.triggers.cron import Cron
 from beatline.triggers.every import Every
 from beatline.triggers.exclusions import Exclusions
-from beatline.triggers.foreign import At, find_foreign
 from beatline.triggers.reading import read_duration_ms, read_moment_ms
-from beatline.triggers.recurrence import RRule
 from beatline.triggers.timetable import Timetable
 from beatline.triggers.trigger import Trigger
 from beatline.triggers.zones import zone
@@ -118,6 +117,8 @@ def _build_any(members: Any, name: str | None, timezone: str, depth: int) -> Tri
 
 
 def _build_cron(value: Any, timezone: str, name: str | None, options: dict[str, Any]) -> Trigger:
+    from beatline.triggers.cron import Cron
+
     return Cron(value, timezone=timezone, name=name, **options)
 
 
@@ -148,16 +149,22 @@ def _build_calendar(
 
 
 def _build_at(value: Any, timezone: str, _name: str | None, _options: dict[str, Any]) -> Trigger:
+    from beatline.triggers.foreign import At
+
     return At(value, timezone=timezone)
 
 
 def _build_rrule(value: Any, timezone: str, _name: str | None, options: dict[str, Any]) -> Trigger:
+    from beatline.triggers.recurrence import RRule
+
     return RRule(value, timezone=timezone, **options)
 
 
 def _build_foreign(
     value: Any, timezone: str, _name: str | None, _options: dict[str, Any]
 ) -> Trigger:
+    from beatline.triggers.foreign import find_foreign
+
     return find_foreign(str(value), timezone)
 
 
