@@ -15,7 +15,7 @@ from beatline.naming import check_name
 from beatline.options import check_duration, check_limits, check_names
 from beatline.schedule import CatchUp, Overlap, Schedule
 from beatline.settings import Duration, check_priority, check_queue
-from beatline.triggers import BOUND_KEYS, Timetable, build_timetable
+from beatline.triggers import BOUND_KEYS, Timetable, build_timetable, spec_of_given
 
 #: Source of the schedules that code declares.
 CODE: Final = "code"
@@ -173,9 +173,7 @@ def _timetable(name: str, given: Mapping[str, Any]) -> Timetable:
         spec["every"] = f"{check_duration(spec['every'], 'every', shortest_ms=1)}ms"
     if "trigger" not in given:
         return build_timetable(spec, name)
-    from beatline.triggers.foreign import adopt_trigger
-
-    bare = adopt_trigger(given["trigger"]).spec()
+    bare = spec_of_given(given["trigger"])
     clash = sorted(key for key in spec if key in _WHEN)
     if clash:
         raise InvalidSetting(

@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from beatline.triggers.any_of import AnyOf
-from beatline.triggers.building import BOUND_KEYS, build_timetable, build_trigger
+from beatline.triggers.building import BOUND_KEYS, build_timetable, build_trigger, spec_of_given
 from beatline.triggers.calendar_steps import Calendar
 from beatline.triggers.every import Every
 from beatline.triggers.exclusions import Exclusions
@@ -47,6 +47,7 @@ __all__ = [
     "build_timetable",
     "build_trigger",
     "dates_of_ics",
+    "spec_of_given",
     "tzdata_version",
     "zone",
     "zone_names",

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from beatline.errors import InvalidTrigger
 from beatline.triggers.any_of import AnyOf
@@ -23,6 +23,9 @@ from beatline.triggers.reading import read_duration_ms, read_moment_ms
 from beatline.triggers.timetable import Timetable
 from beatline.triggers.trigger import Trigger
 from beatline.triggers.zones import zone
+
+if TYPE_CHECKING:
+    from beatline.triggers.foreign import FireTimeSource
 
 #: Keys that bound a trigger.
 BOUND_KEYS = ("start", "end", "jitter", "exclude")
@@ -72,6 +75,21 @@ def build_trigger(spec: Mapping[str, Any], name: str | None = None) -> Trigger:
         InvalidTrigger: A key is unknown, or a value cannot be read.
     """
     return _build(spec, name, timezone="UTC", depth=0)
+
+
+def spec_of_given(source: FireTimeSource) -> dict[str, Any]:
+    """
+    The spec of a trigger that a user made.
+
+    Args:
+        source: A trigger of ours, or any object with ``get_next_fire_time``.
+
+    Raises:
+        InvalidTrigger: The object is no trigger, or cannot be found again by name.
+    """
+    from beatline.triggers.foreign import adopt_trigger
+
+    return adopt_trigger(source).spec()
 
 
 def _build(spec: Mapping[str, Any], name: str | None, *, timezone: str, depth: int) -> Trigger:
