@@ -20,7 +20,7 @@ from beatline.ledger import Fate, Occurrence, Rest
 from beatline.schedule import Schedule
 from beatline.states import JobState
 from beatline.triggers.placing import wall_of
-from beatline.triggers.reading import read_moment_ms
+from beatline.triggers.reading import read_moment_ms, read_time_s
 from beatline.triggers.zones import Zone
 from beatline.units import moment_of
 
@@ -280,6 +280,7 @@ def _gap(zone: Zone, text: str, at_ms: int) -> str:
 def _with_date(known: Known, text: str) -> str:
     if not _TIME_ONLY.fullmatch(text):
         return text
+    read_time_s(text, "at")
     local = moment_of(known.now_ms).astimezone(known.schedule.timetable.zone.tzinfo)
     if text > f"{local:%H:%M:%S}":
         local -= timedelta(days=1)

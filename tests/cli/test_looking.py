@@ -267,6 +267,18 @@ def test_why_when_asked_then_one_sentence_and_json(run_on: Run, app: App) -> Non
     assert 'there is no schedule "nihgtly" – did you mean "nightly"?' in unknown.err
 
 
+@pytest.mark.parametrize("moment", ["25:00", "12:60", "2026-13-01", "noon"])
+def test_why_when_moment_cannot_be_read_then_named_as_it_was_typed(
+    run_on: Run, app: App, moment: str
+) -> None:
+    app.schedules.put("nightly", "add", cron="0 2 * * *")
+
+    told = run_on("why", "nightly", "--at", moment)
+
+    assert 2 == told.code
+    assert f"at '{moment}' is not a" in told.err
+
+
 def test_schedule_when_paused_resumed_and_removed_then_told(run_on: Run, app: App) -> None:
     app.schedules.put("nightly", "add", cron="0 2 * * *")
 

@@ -49,3 +49,18 @@ def test_line_when_the_server_has_closed_then_is_stale_fails_and_begins_anew(lin
     with pytest.raises(RedisConnectionError):
         line.exchange(pack("PING"))
     assert line.exchange(pack("PING")) == b"PONG"
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("redis://host:6379/0", "redis://host:6379/0"),
+        ("redis://:secret@host/0", "redis://:***@host/0"),
+        ("rediss://me:se@cret@host/0?timeout=3", "rediss://me:***@host/0?timeout=3"),
+        ("redis://host/0?username=me&password=se@cret", "redis://host/0?username=me&password=***"),
+        ("rediss://host/0?ssl_password=secret&db=2", "rediss://host/0?ssl_password=***&db=2"),
+        ("unix:///run/redis.sock?Password=secret", "unix:///run/redis.sock?Password=***"),
+    ],
+)
+def test_endpoint_when_its_url_is_told_then_without_passwords(url: str, told: str) -> None:
+    assert told == Endpoint(url).safe_url

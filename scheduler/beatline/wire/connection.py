@@ -14,6 +14,7 @@ decides. The next call connects anew.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -86,13 +87,15 @@ class Endpoint:
 
     @property
     def safe_url(self) -> str:
-        """The URL without its password, for messages and logs."""
-        scheme, found, rest = self.url.partition("://")
-        if not found or "@" not in rest:
-            return self.url
-        login, _, where = rest.rpartition("@")
-        user, colon, _ = login.partition(":")
-        return f"{scheme}://{user}{':***' if colon else ''}@{where}"
+        """The URL without its passwords, for messages and logs."""
+        place, mark, options = self.url.partition("?")
+        options = re.sub(r"(?i)\b(\w*password)=[^&]*", r"\1=***", options)
+        scheme, found, rest = place.partition("://")
+        login, at, where = rest.rpartition("@")
+        if found and at:
+            user, colon, _ = login.partition(":")
+            place = f"{scheme}://{user}{':***' if colon else ''}@{where}"
+        return f"{place}{mark}{options}"
 
 
 @cache
