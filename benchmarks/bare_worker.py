@@ -14,7 +14,7 @@ import time
 
 from beatline.job import read_job
 from beatline.keys import prefix
-from beatline.store.delivering import Consumer, settle
+from beatline.store.delivering import Call, Consumer, settle
 from beatline.store.leasing import register
 from benchmarks.bench_app import app
 from benchmarks.raw_socket import RawConnection
@@ -32,7 +32,7 @@ def work(worker: str, consumer: str, batch: int) -> None:
     number = 0
     while True:
         number += 1
-        taken = settle(connection, where, who, number, acks=acks, limit=batch, go_idle=False)
+        taken = settle(connection, Call(where, who, number, acks=acks, limit=batch, go_idle=False))
         acks = []
         for delivery in taken.deliveries:
             job = read_job(delivery.id, delivery.record)

@@ -21,7 +21,6 @@ rest   msgpack ``[task, args, kwargs]`` or ``[task, args, kwargs, options]``
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
@@ -54,8 +53,7 @@ _encode: Callable[[Any], bytes] = msgspec.msgpack.Encoder().encode
 _decoder = msgspec.msgpack.Decoder(Body, ext_hook=ext_hook)
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(msgspec.Struct, frozen=True):
     """
     One call of a task, as a worker sees it.
 
@@ -83,7 +81,7 @@ class Job:
     skip_unsure: bool = False
     schedule: str | None = None
     nominal_ms: int | None = None
-    options: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = {}
 
     @property
     def text(self) -> str:

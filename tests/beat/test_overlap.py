@@ -8,7 +8,7 @@ from beatline.ids import id_text
 from beatline.keys import prefix
 from beatline.schedule import Overlap
 from beatline.store.cancelling import cancel, reschedule
-from beatline.store.delivering import Consumer, Delivery, Settlement, settle
+from beatline.store.delivering import Call, Consumer, Delivery, Settlement, settle
 from beatline.store.invariants import check
 from beatline.store.leasing import register
 from beatline.store.reading import look
@@ -41,12 +41,14 @@ class Hands:
         self._number += 1
         taken = settle(
             self._connection,
-            _PREFIX,
-            self._consumer,
-            self._number,
-            settlements=settlements,
-            limit=limit,
-            go_idle=False,
+            Call(
+                _PREFIX,
+                self._consumer,
+                self._number,
+                settlements=settlements,
+                limit=limit,
+                go_idle=False,
+            ),
         )
         return taken.deliveries
 

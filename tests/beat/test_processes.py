@@ -12,7 +12,7 @@ import pytest
 
 from beatline.ids import new_id
 from beatline.job import record_body, record_head
-from beatline.store.delivering import Consumer, settle
+from beatline.store.delivering import Call, Consumer, settle
 from beatline.store.enqueuing import enqueue
 from beatline.store.leasing import register
 from tests.beat.running import PREFIX, Books
@@ -157,7 +157,7 @@ def test_beat_when_a_worker_died_then_its_job_is_back_after_the_lease(
     record = record_head("default", 4, 0) + record_body("noop", (), {})
     enqueue(connection, PREFIX, b"sender", 1, [(raw, "0", record)], check=False)
     register(connection, PREFIX, "worker", 1_000, {}, ["child"])
-    settle(connection, PREFIX, Consumer("worker", "child", "default"), 1, limit=1)
+    settle(connection, Call(PREFIX, Consumer("worker", "child", "default"), 1, limit=1))
     began = time.monotonic()
 
     ready = PREFIX + b"ready:default:4"
@@ -177,7 +177,7 @@ def test_beat_when_redis_stands_still_then_living_workers_keep_their_jobs(
     record = record_head("default", 4, 0) + record_body("noop", (), {})
     enqueue(connection, PREFIX, b"sender", 1, [(raw, "0", record)], check=False)
     register(connection, PREFIX, "worker", 2_000, {}, ["child"])
-    settle(connection, PREFIX, Consumer("worker", "child", "default"), 1, limit=1)
+    settle(connection, Call(PREFIX, Consumer("worker", "child", "default"), 1, limit=1))
 
     server.pause()
     time.sleep(4)

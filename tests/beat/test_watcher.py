@@ -8,7 +8,7 @@ import pytest
 
 from beatline.ids import new_id
 from beatline.job import record_body, record_head
-from beatline.store.delivering import Consumer, settle
+from beatline.store.delivering import Call, Consumer, settle
 from beatline.store.enqueuing import enqueue
 from beatline.store.leasing import register, renew
 from tests.beat.stage import Stage
@@ -23,7 +23,7 @@ def _hold_a_job(stage: Stage) -> bytes:
     enqueue(stage.connection, stage.prefix, b"sender", 1, [(raw, "0", record)], check=False)
     register(stage.connection, stage.prefix, "worker", LEASE_MS, {"host": "here"}, ["child"])
     taken = settle(
-        stage.connection, stage.prefix, Consumer("worker", "child", "default"), 1, limit=1
+        stage.connection, Call(stage.prefix, Consumer("worker", "child", "default"), 1, limit=1)
     )
     assert [raw] == [delivery.id for delivery in taken.deliveries]
     return raw

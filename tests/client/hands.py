@@ -9,7 +9,7 @@ from beatline import App, AsyncResult
 from beatline.job import Job, read_job
 from beatline.keys import prefix
 from beatline.outcome import failure_body, success_body
-from beatline.store.delivering import Consumer, Delivery, Settlement, Taken, settle
+from beatline.store.delivering import Call, Consumer, Delivery, Settlement, Taken, settle
 from beatline.store.leasing import register
 from beatline.wire.connection import HeldConnection
 
@@ -86,12 +86,14 @@ class Hands:
         self._number += 1
         return settle(
             self._connection,
-            self._prefix,
-            self._consumer,
-            self._number,
-            settlements=settlements,
-            limit=limit,
-            go_idle=False,
+            Call(
+                self._prefix,
+                self._consumer,
+                self._number,
+                settlements=settlements,
+                limit=limit,
+                go_idle=False,
+            ),
         )
 
 

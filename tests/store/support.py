@@ -10,6 +10,7 @@ import redis
 from beatline.job import FLAG_IGNORE_RESULT, record_body, record_head
 from beatline.keys import prefix
 from beatline.store.delivering import (
+    Call,
     Consumer,
     Delivery,
     Settlement,
@@ -215,16 +216,18 @@ class Taker:
         number = number if number is not None else self.number + 1
         taken = settle(
             self._partition.connection,
-            self._partition.prefix,
-            self.consumer,
-            number,
-            acks=acks,
-            settlements=settlements,
-            limit=limit,
-            holding=holding,
-            tell_all=tell_all,
-            go_idle=go_idle,
-            idle_with_jobs=idle_with_jobs,
+            Call(
+                self._partition.prefix,
+                self.consumer,
+                number,
+                acks=acks,
+                settlements=settlements,
+                limit=limit,
+                holding=holding,
+                tell_all=tell_all,
+                go_idle=go_idle,
+                idle_with_jobs=idle_with_jobs,
+            ),
         )
         self.number = number
         return taken

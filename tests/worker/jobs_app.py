@@ -35,6 +35,14 @@ def note(key: str) -> None:
     write_journal("ran", key)
 
 
+@app.task(name="linger", ignore_result=True)
+def linger(key: str = "", seconds: float = 0.0) -> None:
+    """Nearly always quick, and then for once not at all."""
+    if seconds:
+        write_journal("start", key)
+        pause(seconds)
+
+
 @app.task(name="flood", ignore_result=True)
 def flood(queue: str, priority: int) -> None:
     """Sends itself again: what waits in its list never ends."""

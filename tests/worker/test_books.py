@@ -8,7 +8,7 @@ import pytest
 
 from beatline import App
 from beatline.keys import prefix
-from beatline.store.delivering import Consumer, Delivery, settle
+from beatline.store.delivering import Call, Consumer, Delivery, settle
 from beatline.wire.connection import Endpoint, HeldConnection
 from beatline_worker.books import Books, WorkerSettings
 from beatline_worker.nursery import ChildState
@@ -61,12 +61,49 @@ def test_give_back_when_a_take_crosses_it_then_what_was_taken_stays(
     assert (1, NO_LIMIT) == (child.row.returns, child.row.limit)
 
 
+def test_give_back_when_the_child_has_asked_for_more_then_what_it_has_not_read_goes_too(
+    books: Books, child: ChildState, app: App, redis_url: str
+) -> None:
+    first, _, _ = hold_three(app, redis_url)
+    child.row.lane(0).begin(first.fence, 1, first.id)
+    child.row.known = first.fence
+    child.row.asking = 1
+
+    books.give_back(child)
+    eventually(lambda: books.are_done)
+
+    assert {first.id} == held(redis_url)
+    assert (1, NO_LIMIT) == (child.row.returns, child.row.limit)
+
+
+@pytest.mark.parametrize("fence", ["nothing", "list", "word"])
+def test_give_back_when_the_last_token_cannot_be_read_then_only_what_is_known_goes(
+    books: Books, child: ChildState, app: App, redis_url: str, fence: str
+) -> None:
+    first, second, third = hold_three(app, redis_url)
+    child.row.lane(0).begin(first.fence, 1, first.id)
+    child.row.known = second.fence
+    child.row.asking = 1
+    connection = HeldConnection(Endpoint(redis_url))
+    connection.call("DEL", PREFIX + b"fence")
+    if fence == "list":
+        connection.call("RPUSH", PREFIX + b"fence", "x")
+    elif fence == "word":
+        connection.call("SET", PREFIX + b"fence", "x")
+    connection.close()
+
+    books.give_back(child)
+    eventually(lambda: books.are_done)
+
+    assert {first.id, third.id} == held(redis_url)
+
+
 def hold_three(app: App, redis_url: str) -> list[Delivery]:
     """Three jobs in the child's hands."""
     for _ in range(3):
         app.send_task("noop", ignore_result=True)
     connection = HeldConnection(Endpoint(redis_url))
-    taken = settle(connection, PREFIX, Consumer("w", "c", "default"), 1, limit=3)
+    taken = settle(connection, Call(PREFIX, Consumer("w", "c", "default"), 1, limit=3))
     connection.close()
     return taken.deliveries
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Callable
 
-from beatline import App
+import pytest
+
+from beatline import App, JobState
 from tests.processes import Command, Journal
+from tests.proxy import Proxy
+from tests.servers import RedisProcess, eventually
 from tests.worker.conftest import on_each_pool
 
 Start = Callable[..., Command]
@@ -32,3 +38,63 @@ def test_jobs_when_given_back_during_a_long_one_then_each_runs_once(
 
     assert [1] * 20 == [journal.count("ran", key) for key in keys]
     assert journal.count("end", "long") == 1
+
+
+@pytest.mark.parametrize("pool", ["prefork"], indirect=True)
+def test_jobs_when_a_task_is_long_for_once_then_what_lies_behind_it_runs_meanwhile(
+    worker: Start, app: App, journal: Journal
+) -> None:
+    linger = app.task(name="linger", ignore_result=True)(lambda key="", seconds=0.0: None)
+    worker("-c", "2")
+    linger.apply_many(() for _ in range(1_000))
+    eventually(lambda: app.queues.depth() == 0, what="batches have grown")
+    for attempt in range(4):
+        # In the first half of its batch, and in the second, while the next is on its way.
+        linger.apply_many(() for _ in range(300 + 21 * attempt))
+        long_one = linger.delay(str(attempt), 60.0)
+        linger.apply_many(() for _ in range(300))
+        notes = [app.send_task("note", (f"{attempt}-{number}",)) for number in range(20)]
+
+        journal.wait_for("start", attempt + 1)
+        journal.wait_for("ran", (attempt + 1) * len(notes))
+        # What had ended before it, in its batch and the one before, is settled after it.
+        eventually(lambda: app.queues.depth() < 128, what="all others have run")
+        long_one.cancel()
+        eventually(lambda: app.queues.depth() == 0, what="the long one has ended")
+
+
+@pytest.mark.parametrize("pool", ["prefork"], indirect=True)
+def test_jobs_when_a_long_task_follows_then_what_ended_before_it_is_settled_first(
+    worker: Start, app: App, journal: Journal
+) -> None:
+    linger = app.task(name="linger", ignore_result=True)(lambda key="", seconds=0.0: None)
+    linger.apply_many(() for _ in range(700))
+    long_one = app.send_task("nap", ("long", 60.0))
+
+    worker("-c", "1")
+    journal.wait_for("start")
+    eventually(lambda: app.queues.depth() == 1, what="all others have ended")
+
+    assert JobState.RUNNING == long_one.state
+
+
+@pytest.mark.parametrize("pool", ["prefork"], indirect=True)
+def test_jobs_when_connections_break_while_the_next_are_on_their_way_then_each_runs_once(
+    worker: Start, app: App, journal: Journal, redis_server: RedisProcess
+) -> None:
+    count = 12_000
+    note = app.task(name="note", ignore_result=True)(lambda key: None)
+    note.apply_many((str(number),) for number in range(count))
+
+    with Proxy(redis_server) as proxy:
+        worker("-c", "2", extra_env={"BEATLINE_REDIS_URL": proxy.url})
+        while journal.count("ran") < count - 100:
+            proxy.lose_replies(1, to=b"EVALSHA")
+            time.sleep(0.01)
+            proxy.reset()
+            time.sleep(0.02)
+        journal.wait_for("ran", count, timeout=30)
+        eventually(lambda: app.queues.depth() == 0, what="all jobs are settled")
+
+    runs = Counter(journal.keys("ran"))
+    assert (count, {1}) == (len(runs), set(runs.values()))

@@ -89,6 +89,18 @@ def test_due_actions_when_a_job_overstays_alone_then_none() -> None:
     assert _actions(_child(known=5), 150 * MS) == []
 
 
+def test_due_actions_when_what_was_asked_for_may_lie_unread_then_gives_back_each_second() -> None:
+    child = _child(known=5)
+    child.row.asking = 1
+    child.gave_back_ns = -2_000 * MS
+
+    first = _actions(child, 150 * MS)
+    child.gave_back_ns = 150 * MS
+
+    assert ([Action.GIVE_BACK], []) == (first, _actions(child, 1_100 * MS))
+    assert [Action.GIVE_BACK] == _actions(child, 1_200 * MS)
+
+
 def test_due_actions_when_jobs_have_only_just_come_then_they_are_not_given_back() -> None:
     child = _child(known=9, lanes=2)
     child.row.known_ns = 120 * MS

@@ -92,6 +92,28 @@ def test_child_when_a_job_arrives_between_two_comparisons_then_it_lives(
     assert (sleeper.poll(), child.verdict) == (None, "")
 
 
+def test_child_when_it_runs_a_job_and_has_not_read_what_it_asked_for_then_it_lives(
+    sleeper: subprocess.Popen[bytes],
+) -> None:
+    row = Table(1).row(0)
+    row.reset()
+    row.known, row.asking = 7, 1
+    row.lane(0).begin(7, 1, b"running")
+    child = ChildState(0, row, "c", pid=sleeper.pid)
+    warden = Warden({0: child})
+
+    for _ in range(3):
+        warden.find_strays({b"unread": ("c", 8)})
+    alive = sleeper.poll(), child.verdict
+    row.lane(0).clear()
+    row.asking = 0
+    warden.find_strays({b"unread": ("c", 8)})
+    warden.find_strays({b"unread": ("c", 8)})
+
+    assert (None, "") == alive
+    assert (sleeper.wait(10), child.verdict) == (-signal.SIGKILL, "stray")
+
+
 # --- R19: expires -------------------------------------------------------------------------------
 
 

@@ -12,6 +12,8 @@ from typing import Final
 
 #: Expected run time of a whole batch, ms.
 TARGET_MS: Final = 50.0
+#: A task that takes longer is slow, ms.
+SLOW_MS: Final = 5.0
 #: Most jobs in a batch.
 LARGEST: Final = 64
 #: Weight of the newest run in a task's average.
@@ -41,6 +43,11 @@ class BatchSize:
         else:
             self._average_ms[task] = old + _WEIGHT * (run_ms - old)
         self._recent[task] = self._recent.get(task, 0) + count
+
+    def may_take_long(self, task: str) -> bool:
+        """Whether a run of a task may keep what finished before it waiting: it is new, or slow."""
+        average_ms = self._average_ms.get(task)
+        return average_ms is None or average_ms > SLOW_MS
 
     def next(self) -> int:
         """How many jobs to take now, from what has run since the last call."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from beatline.keys import prefix
-from beatline.store.leasing import give_back, leave, register, release
+from beatline.store.leasing import give_back, last_fence, leave, register, release
 from beatline.version import __version__
 from beatline.wire.connection import Endpoint, HeldConnection
 from beatline_worker.chores import Chores
@@ -138,6 +138,7 @@ class Books:
     def give_back(self, child: ChildState) -> None:
         """Return what a living child holds beyond the last job that it began (R5)."""
         child.gives_back = True
+        child.gave_back_ns = time.monotonic_ns()
         row = child.row
         row.limit = max(row.last_begun, 1)
 
@@ -147,8 +148,11 @@ class Books:
             # What reaches the child from here on it leaves alone, and asks for again. It must not
             # go back: this call, or a lost one before it, may arrive after that.
             known = row.known
+            asking = bool(row.asking)
             returned = 0
             for key_prefix in self._prefixes:
+                # What it has asked for and not read carries no token beyond the last one drawn.
+                drawn = last_fence(connection, key_prefix) if asking else 0
                 returned += give_back(
                     connection,
                     key_prefix,
@@ -156,7 +160,7 @@ class Books:
                     child.consumer,
                     beyond,
                     self.settings.result_ttl_ms,
-                    up_to_fence=known,
+                    up_to_fence=max(known, drawn),
                 )
             row.known = min(row.known, beyond)
             # Before the limit is lifted: the child still has what was given back in its batch.

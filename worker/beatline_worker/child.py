@@ -37,6 +37,10 @@ _log = logging.getLogger("beatline.worker.child")
 SETTLE_AFTER_MS: Final = 5.0
 #: Pause between two looks whether the lease has been renewed, seconds.
 _RENEWAL_LOOK_S: Final = 0.02
+#: The next batch is asked for in the middle of one of so many jobs or more, if its first half took
+#: no longer than so many ms: neither Redis nor this child waits for the other then.
+_LARGE_BATCH: Final = 16
+_QUICK_HALF_MS: Final = 2.0
 #: prctl option: the signal that a process gets when its parent dies.
 _PR_SET_PDEATHSIG: Final = 1
 
@@ -85,6 +89,13 @@ class Child:
         self._batch = BatchSize(options.largest_batch)
         self._in_body: Run | None = None
         self._finished: list[Settlement] = []
+        self._is_second_outbox = False
+        #: As `_returns`, when the next batch was asked for.
+        self._asked_returns = 0
+        #: The next call must ask for all that is held.
+        self._resync = False
+        #: Highest fence of the batch in hand.
+        self._reached = 0
         self._hooks: list[Callable[[], Any]] = list(app.child_start_hooks)
 
     def run(self) -> int:
@@ -103,21 +114,26 @@ class Child:
         return 0
 
     def _work(self) -> None:
-        resync = False
         while not self._is_done():
             if self._is_unrenewed():
                 self._settle_finished()
                 time.sleep(_RENEWAL_LOOK_S)
-                resync = True
+                self._resync = True
                 continue
-            deliveries = self._exchange(self._batch.next(), resync=resync)
-            resync = False
-            if not deliveries:
-                deliveries = self._when_empty()
+            deliveries = self._next_batch() or self._when_empty()
             if deliveries:
-                self._row.known = max(self._row.known, deliveries[-1].fence)
-                resync = self._run_batch(deliveries)
+                self._reached = deliveries[-1].fence
+                self._row.known = max(self._row.known, self._reached)
+                self._run_batch(deliveries)
         self._settle_finished()
+
+    def _next_batch(self) -> list[Delivery]:
+        """What was asked for, or else what there is now; empty where there is nothing."""
+        if self._loop.is_asked:
+            deliveries = self._answer()
+            if deliveries and not self._resync:
+                return deliveries
+        return self._exchange(self._batch.next())
 
     def _when_empty(self) -> list[Delivery]:
         self._batch.shrink()
@@ -130,23 +146,57 @@ class Child:
             self._drain_wakeup()
         return deliveries
 
-    def _exchange(self, limit: int, *, resync: bool = False) -> list[Delivery]:
+    def _exchange(self, limit: int) -> list[Delivery]:
         if self._row.limit != NO_LIMIT:
             self._await_limit_lifted()
-            resync = True
+            self._resync = True
         # Read after the limit: what is given back from here on makes this batch out of date.
         self._returns = self._row.returns
-        deliveries = self._loop.exchange(self._finished, limit, resync=resync)
+        deliveries = self._loop.exchange(self._finished, limit, resync=self._resync)
+        self._resync = False
         self._clear_finished()
         return deliveries
 
+    def _ask(self, holding: int) -> None:
+        """Settle what has finished, and ask for the next batch while this one runs on."""
+        row = self._row
+        if row.limit != NO_LIMIT or self._options.max_tasks_per_child:
+            return
+        self._asked_returns = row.returns
+        settlements, self._finished = self._finished, []
+        # What finishes from here on lies in the other outbox, until this one has been settled.
+        self._is_second_outbox = not self._is_second_outbox
+        row.asking = 1
+        self._loop.ask(settlements, self._batch.next(), holding=holding)
+
+    def _answer(self) -> list[Delivery]:
+        """What was asked for; after a lost reply the server tells what is in hand, too."""
+        deliveries = self._loop.answer()
+        self._returns = self._asked_returns
+        if self._is_second_outbox:
+            self._row.outbox_length = 0
+        else:
+            self._row.second_outbox_length = 0
+        if deliveries:
+            # Also what is not run now must be seen by who gives back (R5).
+            self._row.known = max(self._row.known, deliveries[-1].fence)
+        self._row.asking = 0
+        return [one for one in deliveries if one.fence > self._reached]
+
     def _settle_finished(self) -> None:
+        if self._loop.is_asked:
+            # Its answer cannot be used now: it is asked for again.
+            self._answer()
+            self._resync = True
         if self._finished:
             self._loop.flush(self._finished)
             self._clear_finished()
 
     def _clear_finished(self) -> None:
-        self._row.outbox_length = 0
+        if self._is_second_outbox:
+            self._row.second_outbox_length = 0
+        else:
+            self._row.outbox_length = 0
         self._finished.clear()
 
     def _await_limit_lifted(self) -> None:
@@ -154,27 +204,35 @@ class Child:
         while self._row.limit != NO_LIMIT and not self._row.stop:
             time.sleep(0.001)
 
-    def _run_batch(self, deliveries: list[Delivery]) -> bool:
-        """Run a batch; True where jobs were left out and the server must say what is still held."""
+    def _run_batch(self, deliveries: list[Delivery]) -> None:
+        """Run a batch; where jobs are left out, the server must say what is still held."""
         row = self._row
         begun = time.monotonic()
+        last = len(deliveries) - 1
+        middle = last // 2 if last >= _LARGE_BATCH - 1 else -1
         for index, delivery in enumerate(deliveries):
             self._lane.begin(delivery.fence, time.monotonic_ns(), delivery.id)
             # The order matters: first say what runs, then look how far we may go (R5).
             if delivery.fence > row.limit or row.stop or self._is_out_of_date():
                 self._lane.clear()
-                return True
+                self._resync = True
+                return
             self._note_finished(self._run_one(delivery))
-            more = index + 1 < len(deliveries)
-            if more and (time.monotonic() - begun) * 1000 > SETTLE_AFTER_MS:
+            if index == last:
+                return
+            ran_ms = (time.monotonic() - begun) * 1000
+            if ran_ms > SETTLE_AFTER_MS:
                 self._settle_finished()
                 begun = time.monotonic()
-        return False
+            elif index == middle and ran_ms < _QUICK_HALF_MS:
+                self._ask(last - index)
 
     def _is_out_of_date(self) -> bool:
         """Whether jobs of this batch may not be ours any more, or may soon not be."""
-        is_given_back = self._row.returns != self._returns
-        return is_given_back or self._loop.is_doubtful or self._is_unrenewed()
+        row, now_ns = self._row, awake_or_not_ns()
+        is_given_back = row.returns != self._returns
+        is_unrenewed = now_ns - row.renewed_ns > self._longest_unrenewed_ns
+        return is_given_back or is_unrenewed or now_ns > self._loop.doubtful_from_ns
 
     def _is_unrenewed(self) -> bool:
         """
@@ -188,7 +246,7 @@ class Child:
     def _note_finished(self, settlement: Settlement) -> None:
         row = self._row
         # First the outbox: a child that is killed in between has its job settled, not run again.
-        fits = row.put_in_outbox(settlement)
+        fits = row.put_in_outbox(settlement, self._is_second_outbox)
         self._lane.clear()
         row.finished += 1
         self._finished.append(settlement)
@@ -204,6 +262,9 @@ class Child:
         row = self._row
         if row.cancels and delivery.fence in row.cancelled_fences():
             return self._executor.cancelled(run, now_ms)
+        if self._finished and self._batch.may_take_long(run.job.task):
+            # Nobody is to wait a minute for a result that is there.
+            self._settle_finished()
         started = time.monotonic_ns()
         self._lane.describe(started, run.job.task, run.soft_ms, run.hard_ms, run.flags)
         self._in_body = run

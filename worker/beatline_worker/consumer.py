@@ -2,9 +2,10 @@
 The consumer: one child's conversation with Redis.
 
 Each call settles what is finished and takes what comes next; calls are numbered, so that a call
-whose reply was lost is repeated without a second effect. Where there is nothing to do the
-consumer is registered idle and waits on its wake list: the job itself arrives there, already
-recorded as held.
+whose reply was lost is repeated without a second effect. While the quick jobs of a batch still run,
+the next batch may be asked for: its call is under way, and is answered when they are done. Where
+there is nothing to do the consumer is registered idle and waits on its wake list: the job itself
+arrives there, already recorded as held.
 
 What happens when Redis is gone: the same numbered call is repeated on a new connection, with
 back-off, until it is answered. Nothing is given up here: the supervisor kills this child when
@@ -18,7 +19,7 @@ import random
 import select
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from redis.exceptions import ResponseError
 
@@ -27,11 +28,14 @@ from beatline.ids import id_text
 from beatline.keys import prefix
 from beatline.line import Line
 from beatline.store.delivering import (
+    Call,
     Consumer,
     Delivery,
     Settlement,
     Taken,
     read_offer,
+    receive_settle,
+    send_settle,
     settle,
     wake_key,
 )
@@ -64,6 +68,14 @@ class Partition:
         self.number = 0
         #: Whether the next call must ask for all that is held.
         self.resync = False
+
+
+class Asked(NamedTuple):
+    """A call that is under way, of which partition, and when it was sent."""
+
+    partition: Partition
+    call: Call
+    sent_ns: int
 
 
 class ConsumerLoop:
@@ -102,6 +114,7 @@ class ConsumerLoop:
         self._consumer = consumer
         self._partitions = [Partition(prefix(namespace, p)) for p in range(partitions)]
         self._turn = 0
+        self._asked: Asked | None = None
         self._wakeup_fd = wakeup_fd
         self._should_stop = should_stop
         self._on_round = on_round
@@ -120,7 +133,12 @@ class ConsumerLoop:
         This process may have been stopped or suspended since, for longer than its lease. Half a
         lease is safe, because a lease is renewed each third of it.
         """
-        return awake_or_not_ns() - self._confirmed_ns > self._doubtful_after_ns
+        return awake_or_not_ns() > self.doubtful_from_ns
+
+    @property
+    def doubtful_from_ns(self) -> int:
+        """From when on, by `awake_or_not_ns`, what we hold is doubtful."""
+        return self._confirmed_ns + self._doubtful_after_ns
 
     def server_now_ms(self) -> int:
         """The server's clock, carried on by our own monotonic one."""
@@ -143,6 +161,48 @@ class ConsumerLoop:
         """
         partition = self._partitions[self._turn]
         taken = self._call(partition, settlements, limit, resync=resync)
+        return taken.deliveries
+
+    def ask(self, settlements: Sequence[Settlement], limit: int, *, holding: int) -> None:
+        """
+        Settle, and ask for up to ``limit`` jobs, without waiting for them; `answer` brings them.
+
+        Args:
+            settlements: Ends of jobs of the current partition.
+            limit: How many jobs.
+            holding: How many jobs are still held besides.
+        """
+        partition = self._partitions[self._turn]
+        call = self._make_call(partition, settlements, limit, holding=holding, idle=False)
+        self._asked = Asked(partition, call, awake_or_not_ns())
+        try:
+            send_settle(self._connection, call)
+        except (*LOST, NotSent) as error:
+            # There is no connection to read an answer from: it is repeated then.
+            log.info("consumer.repeats error=%s", error)
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether an answer is to be read before the next call."""
+        return self._asked is not None
+
+    def answer(self) -> list[Delivery]:
+        """
+        What the call brought that `ask` has sent.
+
+        Returns:
+            Jobs by rising fence; after a lost reply all that is held.
+        """
+        asked, self._asked = self._asked, None
+        if asked is None:
+            return []
+        try:
+            taken = receive_settle(self._connection)
+        except (*LOST, NotSent, ResponseError) as error:
+            self._judge(error)
+            taken = self._carry_out(asked.partition, asked.call._replace(tell_all=True))
+        else:
+            self._note(asked.partition, asked.call, taken, asked.sent_ns)
         return taken.deliveries
 
     def flush(self, settlements: Sequence[Settlement]) -> None:
@@ -228,43 +288,66 @@ class ConsumerLoop:
         with_jobs: bool = False,
     ) -> Taken:
         """One numbered call, repeated with the same number until it is answered."""
-        acks = [(one.id, one.fence) for one in settlements if one.outcome == "ack"]
-        rich = [one for one in settlements if one.outcome != "ack"]
-        number = partition.number + 1
-        tell_all = resync or partition.resync
+        call = self._make_call(
+            partition,
+            settlements,
+            limit,
+            resync=resync,
+            holding=holding,
+            idle=idle,
+            with_jobs=with_jobs,
+        )
+        return self._carry_out(partition, call)
+
+    def _make_call(
+        self,
+        partition: Partition,
+        settlements: Sequence[Settlement],
+        limit: int,
+        *,
+        resync: bool = False,
+        holding: int = 0,
+        idle: bool = True,
+        with_jobs: bool = False,
+    ) -> Call:
+        return Call(
+            partition.prefix,
+            self._consumer,
+            partition.number + 1,
+            acks=[(one.id, one.fence) for one in settlements if one.outcome == "ack"],
+            settlements=[one for one in settlements if one.outcome != "ack"],
+            limit=limit,
+            holding=holding,
+            tell_all=resync or partition.resync,
+            go_idle=idle,
+            idle_with_jobs=with_jobs,
+        )
+
+    def _carry_out(self, partition: Partition, call: Call) -> Taken:
         pause_ms = 20.0
         while True:
             sent_ns = awake_or_not_ns()
             try:
-                taken = settle(
-                    self._connection,
-                    partition.prefix,
-                    self._consumer,
-                    number,
-                    acks=acks,
-                    settlements=rich,
-                    limit=limit,
-                    holding=holding,
-                    tell_all=tell_all,
-                    go_idle=idle,
-                    idle_with_jobs=with_jobs,
-                )
+                taken = settle(self._connection, call)
                 break
             except (*LOST, NotSent, ResponseError) as error:
                 self._judge(error)
-                tell_all = True
-            if self._should_stop() and not settlements:
+                call = call._replace(tell_all=True)
+            if self._should_stop() and not call.acks and not call.settlements:
                 return Taken([], [], 0, False, False)
             time.sleep(pause_ms / 1000 * random.uniform(0.5, 1.0))
             pause_ms = min(2 * pause_ms, LONGEST_PAUSE_MS)
-        partition.number = number
+        self._note(partition, call, taken, sent_ns)
+        return taken
+
+    def _note(self, partition: Partition, call: Call, taken: Taken, sent_ns: int) -> None:
+        partition.number = call.number
         partition.resync = False
         self._clock_us, self._clock_at = taken.now_us, time.monotonic()
         self._confirmed_ns = sent_ns
         self._on_round()
         for raw_id in taken.stale:
             log.warning("job.stale_settlement job=%s", id_text(raw_id))
-        return taken
 
     def _judge(self, error: BaseException) -> None:
         """Whether to repeat; raises where this incarnation cannot go on."""

@@ -18,8 +18,9 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from beatline.app import App
 from beatline.backoff import retry_delay_ms
@@ -55,8 +56,7 @@ INTERRUPTIONS: Final = (SoftTimeLimitExceeded, TimeLimitExceeded, JobCancelled, 
 _LONGEST_TRACEBACK: Final = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(msgspec.Struct, frozen=True):
     """
     What the pool needs to run a job's body and to limit it.
 

@@ -20,6 +20,8 @@ from beatline_worker.table import NO_LIMIT
 
 #: Where nothing has begun for so long, what waits behind is given back, ms.
 OVERSTAY_MS: Final = 100.0
+#: Pause between two give-backs of what a child may have been sent and has not read, ms.
+UNREAD_PAUSE_MS: Final = 1_000.0
 #: How long an interrupted body may take to end before its child is killed, ms.
 LAST_WORDS_MS: Final = 1_000.0
 
@@ -110,7 +112,10 @@ def _holds_back(child: ChildState, seen: list[Running], now_ns: int) -> bool:
         return False
     known = row.known
     if any(one.last >= known for one in seen):
-        return False
+        # It knows of nothing more; but what it has asked for may lie unread before it.
+        since_ns = now_ns - child.gave_back_ns
+        if not row.asking or since_ns < UNREAD_PAUSE_MS * 1_000_000:
+            return False
     latest_ns = max(row.known_ns, *(one.started_ns for one in seen))
     quiet_ms = (now_ns - latest_ns) / 1e6
     return quiet_ms > OVERSTAY_MS or bool(row.stop)

@@ -49,6 +49,7 @@ class ChildState:
         doomed: Fences of running jobs whose end kills the child, if it does not come by itself:
             (monotonic ns, verdict).
         gives_back: Whether a give-back is under way.
+        gave_back_ns: Monotonic time when the last one was decided on.
         helped: How many of its calls for a child that runs jobs alone have been heard.
     """
 
@@ -64,6 +65,7 @@ class ChildState:
     interrupted: dict[int, int] = field(default_factory=dict)
     doomed: dict[int, tuple[int, str]] = field(default_factory=dict)
     gives_back: bool = False
+    gave_back_ns: int = 0
     helped: int = 0
     strays: dict[bytes, int] = field(default_factory=dict)
 

@@ -45,6 +45,7 @@ _NUMBERS: Final = {
     "ready": 64,  # 1 once the child takes jobs
     "outbox_2": 72,  # bytes used in the second outbox
     "known_ns": 80,  # monotonic time when jobs reached a child with several lanes last
+    "asking": 88,  # 1 while jobs may come that the child has asked for and not yet received
     # written by the supervisor
     "limit": 128,  # the child starts nothing beyond this fence
     "stop": 136,  # 1: finish what runs, then exit
@@ -94,6 +95,7 @@ class Row:
     lanes_used = _number("lanes_used")
     known = _number("known")
     known_ns = _number("known_ns")
+    asking = _number("asking")
     wants_help = _number("wants_help")
     retiring = _number("retiring")
     finished = _number("finished")

@@ -118,6 +118,10 @@ class Warden:
                 beyond what the child knows, and was so at the comparison before.
         """
         for child in self._children.values():
+            if child.row.asking and child.row.running():
+                # It reads the answer after its job; if that is long, what lies there is given back.
+                child.strays = {}
+                continue
             known = child.row.known
             strays = {
                 raw_id: fence

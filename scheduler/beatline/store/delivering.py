@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from beatline.queue_turns import QueueTurns
-from beatline.wire.connection import Argument, HeldConnection
+from beatline.wire.connection import Argument, HeldConnection, pack_script
 from beatline.wire.scripts import script
 
 
@@ -102,25 +102,11 @@ class Consumer:
         object.__setattr__(self, "turns", QueueTurns(entries))
 
 
-def settle(
-    connection: HeldConnection,
-    prefix: bytes,
-    consumer: Consumer,
-    number: int,
-    *,
-    acks: Sequence[tuple[bytes, int]] = (),
-    settlements: Sequence[Settlement] = (),
-    limit: int,
-    holding: int = 0,
-    tell_all: bool = False,
-    go_idle: bool = True,
-    idle_with_jobs: bool = False,
-) -> Taken:
+class Call(NamedTuple):
     """
-    End deliveries and take the next ones.
+    One call of a consumer: what it ends, and what it wants.
 
-    Args:
-        connection: The consumer's own; its generation tells an old connection from a new one.
+    Attributes:
         prefix: The partition's key prefix.
         consumer: Who.
         number: Number of the call.
@@ -131,6 +117,47 @@ def settle(
         tell_all: Tell all that is held, and empty the wake list.
         go_idle: Register as idle where there is nothing to do.
         idle_with_jobs: Also while jobs are held: the consumer runs several at a time.
+    """
+
+    prefix: bytes
+    consumer: Consumer
+    number: int
+    acks: Sequence[tuple[bytes, int]] = ()
+    settlements: Sequence[Settlement] = ()
+    limit: int = 0
+    holding: int = 0
+    tell_all: bool = False
+    go_idle: bool = True
+    idle_with_jobs: bool = False
+
+    def arguments(self, generation: int) -> list[Argument]:
+        """What the script is told, over a connection of that generation."""
+        idle = ("ih" if self.idle_with_jobs else "i") if self.go_idle else ""
+        arguments: list[Argument] = [
+            self.consumer.worker,
+            self.consumer.id,
+            self.number,
+            ("s" if self.tell_all else "") + idle,
+            self.limit,
+            generation,
+            self.holding,
+            self.consumer.turns.next(),
+            len(self.acks),
+        ]
+        for ack in self.acks:
+            arguments += ack
+        for settlement in self.settlements:
+            arguments += settlement
+        return arguments
+
+
+def settle(connection: HeldConnection, call: Call) -> Taken:
+    """
+    End deliveries and take the next ones.
+
+    Args:
+        connection: The consumer's own; its generation tells an old connection from a new one.
+        call: Which, and how many.
 
     Raises:
         redis.ResponseError: ``LEASELOST`` where worker or consumer is not registered,
@@ -139,22 +166,26 @@ def settle(
     *Retry-safe*: yes, with the same number. *Atomicity*: ``settle.lua``.
     """
     connection.connect()
-    arguments: list[Argument] = [
-        consumer.worker,
-        consumer.id,
-        number,
-        ("s" if tell_all else "") + (("ih" if idle_with_jobs else "i") if go_idle else ""),
-        limit,
-        connection.generation,
-        holding,
-        consumer.turns.next(),
-        len(acks),
-    ]
-    for ack in acks:
-        arguments += ack
-    for settlement in settlements:
-        arguments += settlement
-    return read_taken(connection.run(script("settle"), prefix, *arguments))
+    arguments = call.arguments(connection.generation)
+    return read_taken(connection.run(script("settle"), call.prefix, *arguments))
+
+
+def send_settle(connection: HeldConnection, call: Call) -> None:
+    """The same, without waiting: `receive_settle` reads the answer."""
+    connection.connect()
+    arguments = call.arguments(connection.generation)
+    connection.send(pack_script(script("settle"), call.prefix, arguments))
+
+
+def receive_settle(connection: HeldConnection) -> Taken:
+    """
+    The answer to a call that was sent.
+
+    Raises:
+        redis.RedisError: As `settle`; also where the server does not have the script, or the
+            connection was lost. `settle` with the same call is right then, if it tells all.
+    """
+    return read_taken(connection.receive())
 
 
 def read_taken(reply: Any) -> Taken:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from redis.exceptions import ResponseError
+
 from beatline.store.delivering import Settlement
 from beatline.wire.connection import Argument, HeldConnection
 from beatline.wire.scripts import script
@@ -208,6 +210,21 @@ def give_back(
     last: Argument = "" if up_to_fence is None else up_to_fence
     arguments: tuple[Argument, ...] = (worker, consumer, after_fence, result_ttl_ms, last)
     return int(connection.run(script("give_back"), prefix, *arguments)[1])
+
+
+def last_fence(connection: HeldConnection, prefix: bytes) -> int:
+    """
+    The highest token of the partition that has been drawn so far; 0 where none can be read.
+
+    *Retry-safe*: yes, it changes nothing. Later tokens are all higher (R11).
+    """
+    try:
+        drawn: Any = connection.call("GET", prefix + b"fence")
+    except ResponseError as error:
+        if not str(error).startswith("WRONGTYPE"):
+            raise
+        return 0
+    return int(drawn) if drawn and drawn.isdigit() else 0
 
 
 def leave(connection: HeldConnection, prefix: bytes, worker: str) -> int:

@@ -20,7 +20,7 @@ from beatline.ids import id_text
 from beatline.job import Job, read_job
 from beatline.result import AsyncResult
 from beatline.states import JobState
-from beatline.store.delivering import Consumer, Delivery, Settlement, settle
+from beatline.store.delivering import Call, Consumer, Delivery, Settlement, settle
 from beatline.store.leasing import register, renew
 from beatline.testing.chronicle import Chronicle
 from beatline.testing.manual_clock import ManualClock
@@ -204,13 +204,15 @@ class WorkerDriver:
         self._number += 1
         taken = settle(
             self._connection,
-            self._prefix,
-            Consumer(WORKER, WORKER, ",".join(sorted(self._queues()))),
-            self._number,
-            settlements=[held.settlement for held in ending],
-            limit=limit,
-            holding=len(self._held),
-            go_idle=False,
+            Call(
+                self._prefix,
+                Consumer(WORKER, WORKER, ",".join(sorted(self._queues()))),
+                self._number,
+                settlements=[held.settlement for held in ending],
+                limit=limit,
+                holding=len(self._held),
+                go_idle=False,
+            ),
         )
         for held in ending:
             if held.settlement.id not in taken.stale:
