@@ -40,8 +40,8 @@ def test_jobs_when_given_back_during_a_long_one_then_each_runs_once(
     assert journal.count("end", "long") == 1
 
 
-# Batches of a child grow from 1 to 64, so that the fifth of 64 begins with the 320th job. The long one
-# is its first, in its first half, in its second while more is on its way, and its last.
+# Batches of a child grow from 1 to 64, so that the fifth of 64 begins with the 320th job. The long
+# one is its first, in its first half, in its second while more is on its way, and its last.
 @pytest.mark.parametrize("before", [319, 330, 370, 382])
 @pytest.mark.parametrize("pool", ["prefork"], indirect=True)
 def test_jobs_when_a_task_is_long_for_once_then_all_that_lies_behind_it_goes_back(
