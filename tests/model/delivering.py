@@ -130,7 +130,7 @@ def expect_settle(world: World, call: SettleCall, taken: Taken, seen: Seen) -> N
     if not is_busy_alone and len(told) < call.limit:
         room, is_free = call.limit - len(told), not told and holding == 0
         wanted = [one.id for one in taken.deliveries[len(told) :]]
-        new, all_seen = _take(world, call.queues, room, wanted, is_free=is_free)
+        new, all_seen = _take(world, call.queues, room, wanted, seen, is_free=is_free)
     fences = [one.fence for one in taken.deliveries[len(told) :]]
     assert len(new) == len(fences), f"taken: {taken.deliveries[len(told) :]}, expected {new}"
     for raw_id, fence in zip(new, fences, strict=True):
@@ -162,15 +162,19 @@ def _told(world: World, call: SettleCall, is_repeated: bool) -> list[tuple[bytes
 
 
 def _take(
-    world: World, queues: str, room: int, wanted: Sequence[bytes], *, is_free: bool
+    world: World, queues: str, room: int, wanted: Sequence[bytes], seen: Seen, *, is_free: bool
 ) -> tuple[list[bytes], bool]:
-    """The next jobs: highest priority first, but some takes begin with another and end above."""
+    """
+    The next jobs: highest priority first, but some takes begin with another and end above.
+
+    Two takes may bring the same jobs and differ in which stale entries they met.
+    """
     ready, tombs = world.ready, world.tombs
     for turn in range(10):
         world.ready = defaultdict(list, {place: list(row) for place, row in ready.items()})
         world.tombs = dict(tombs)
         taken, all_seen = _take_from(world, queues, room, turn, is_free=is_free)
-        if taken == wanted:
+        if taken == wanted and world.tombs.keys() == seen.hashed("tombs").keys():
             break
     return taken, all_seen
 
