@@ -8,11 +8,16 @@ import os
 import re
 import signal
 import subprocess
+import threading
 import time
+from collections.abc import Sequence
+from types import FrameType
 
 from beatline import App, current_job
 from beatline.errors import SoftTimeLimitExceeded
+from beatline.store.delivering import Settlement
 from beatline.task import Task
+from beatline_worker.consumer import ConsumerLoop
 from tests.processes import write_journal
 
 app = App("tests")
@@ -41,6 +46,27 @@ def linger(key: str = "", seconds: float = 0.0) -> None:
     if seconds:
         write_journal("start", key)
         pause(seconds)
+
+
+@app.task(name="hold_settling", ignore_result=True)
+def hold_settling() -> None:
+    """From now on this child settles only after the next interruption that it is sent."""
+    settle, interrupt = ConsumerLoop.flush, signal.getsignal(signal.SIGUSR1)
+    heard = threading.Event()
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        assert callable(interrupt)
+        interrupt(number, frame)
+        heard.set()
+
+    def flush(self: ConsumerLoop, settlements: Sequence[Settlement]) -> None:
+        write_journal("settling", "held")
+        while not heard.is_set():
+            time.sleep(0.01)
+        settle(self, settlements)
+
+    signal.signal(signal.SIGUSR1, hear)
+    setattr(ConsumerLoop, settle.__name__, flush)
 
 
 @app.task(name="flood", ignore_result=True)

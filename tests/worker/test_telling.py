@@ -66,3 +66,19 @@ def test_cancel_when_soft_then_the_body_hears_it_within_a_heartbeat(
     eventually(lambda: sent.state == "CANCELLED", timeout=5)
     assert journal.count("end") == 0
     assert app.send_task("add", (1, 1)).get(timeout=10) == 2
+
+
+def test_cancel_when_its_child_still_settles_what_ended_before_then_the_body_hears_it(
+    worker: Start, app: App, journal: Journal
+) -> None:
+    linger = app.task(name="linger", ignore_result=True)(lambda key="", seconds=0.0: None)
+    linger.apply_many(() for _ in range(700))
+    app.send_task("hold_settling")
+    sent = app.send_task("nap", ("n", 60), ignore_result=False)
+    worker("-c", "1")
+    journal.wait_for("settling")
+
+    sent.revoke()
+
+    eventually(lambda: sent.state == "CANCELLED", timeout=10)
+    assert journal.count("end") == 0

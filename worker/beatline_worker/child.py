@@ -24,7 +24,7 @@ from beatline.store.delivering import Consumer, Delivery, Settlement
 from beatline_worker.batching import BatchSize
 from beatline_worker.consumer import ConsumerLoop, Desynchronised
 from beatline_worker.courier import Courier
-from beatline_worker.executor import Executor, Run
+from beatline_worker.executor import INTERRUPTIONS, Executor, Run
 from beatline_worker.interruptions import interruption
 from beatline_worker.lease_keeper import awake_or_not_ns
 from beatline_worker.options import EXIT_DESYNCHRONISED, ChildOptions
@@ -267,17 +267,31 @@ class Child:
             self._settle_finished()
         started = time.monotonic_ns()
         self._lane.describe(started, run.job.task, run.soft_ms, run.hard_ms, run.flags)
-        self._in_body = run
-        settlement = self._executor.run(run, now_ms)
-        self._in_body = None
+        settlement = self._run_body(run, now_ms)
         self._batch.note(run.job.task, (time.monotonic_ns() - started) / 1e6)
         return settlement
 
-    def _interrupt(self, _signal: int, _frame: FrameType | None) -> None:
+    def _run_body(self, run: Run, now_ms: int) -> Settlement:
+        settlement: Settlement | None = None
+        try:
+            self._in_body = run
+            # What was asked for since the lane says that this job runs.
+            self._interrupt()
+            settlement = self._executor.run(run, now_ms)
+            self._in_body = None
+        except INTERRUPTIONS as reason:
+            # Before the body had begun, or as it ended.
+            self._in_body = None
+            return settlement or self._executor.interrupted(run, reason, now_ms)
+        return settlement
+
+    def _interrupt(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
         """SIGUSR1: raise inside the body that the supervisor meant, or only end a wait."""
         run = self._in_body
+        if run is None:
+            return
         fence, kind = self._lane.asked()
-        if run is None or fence != run.delivery.fence:
+        if fence != run.delivery.fence:
             return
         reason = interruption(kind, run)
         if not self._executor.keeper.interrupt(reason):
