@@ -14,7 +14,7 @@ from tests.cli.conftest import clean_environment
 #: Runs the command, and says last how much memory its process has held at most, kB.
 _MEASURED = """
 import sys
-from beatline.cli.tree import main
+from beatline.cli import main
 try:
     main()
 finally:

@@ -44,6 +44,39 @@ def test_start_when_measured_then_imports_nothing_slow() -> None:
     assert "[]\n" == told.stderr
 
 
+def test_service_when_started_then_holds_nothing_of_the_command_line() -> None:
+    script = (
+        "import sys\nfrom beatline.cli import main\nfrom beatline.cli.service import Service\n"
+        "def run(service):\n"
+        "    print(service.module, service.wanted.app, service.options['limits']['autoscale'])\n"
+        "    return 5 + ('click' in sys.modules)\n"
+        "Service.run = run\n"
+        "main(['--app', 'shop.py:app', 'worker', '--autoscale', '1,8'])"
+    )
+
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+    assert ("worker_run shop.py:app (1, 8)\n", 5) == (told.stdout, told.returncode)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "text"),
+    [
+        (["worker", "-A", "x.py:app", "--nope"], 2, "no such option"),
+        (["--redis", "redis://127.0.0.1:1", "beat", "--schedules", "no.yaml"], 2, "no.yaml"),
+        (["worker"], 2, "no app is named"),
+    ],
+)
+def test_service_when_its_words_are_wrong_then_told_once_and_not_started(
+    words: list[str], code: int, text: str
+) -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "beatline.cli", *words], capture_output=True, text=True
+    )
+
+    assert (code, 1) == (told.returncode, told.stderr.lower().count(text)), told.stderr
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_when_asked_then_teaches_by_example(name: str) -> None:
     told = CliRunner().invoke(sched, [name, "--help"], prog_name="sched")

@@ -12,7 +12,8 @@ import click
 
 from beatline.cli.exits import INTERRUPTED, tell, warn
 from beatline.cli.output import count_text, instant_text, print_json, print_table
-from beatline.cli.wanted import Wanted, json_option, place_options
+from beatline.cli.place_options import json_option, place_options
+from beatline.cli.wanted import Wanted
 
 if TYPE_CHECKING:
     from beatline.backfill import Backfilled, Progress

@@ -5,8 +5,10 @@ from __future__ import annotations
 import click
 
 from beatline.cli.arguments import schedule_options, schedule_paths
-from beatline.cli.lifeline import follow_parent, lifeline_option
-from beatline.cli.wanted import Wanted, place_options
+from beatline.cli.lifeline import lifeline_option
+from beatline.cli.place_options import place_options
+from beatline.cli.service import Service
+from beatline.cli.wanted import Wanted
 
 
 @click.command(
@@ -32,12 +34,8 @@ def command(
     more_schedules: tuple[str, ...],
     watch: bool,
     lifeline: bool,
-) -> int:
+) -> Service:
     """Fire schedules and due jobs. Any number of beats may run; each occurrence fires once."""
-    wanted.pass_on()
     paths = schedule_paths(schedules, more_schedules, watch=watch)
-    if lifeline:
-        follow_parent()
-    from beatline.cli.beat_run import run_beat
-
-    return run_beat(wanted, paths, watch=watch)
+    options = {"paths": paths, "watch": watch, "lifeline": lifeline}
+    return Service("beat_run", wanted, options)

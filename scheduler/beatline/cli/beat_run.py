@@ -9,6 +9,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from beatline.beat.beat import Beat
+from beatline.cli.lifeline import follow_parent
 from beatline.cli.reach import open_app, wait_for_redis
 from beatline.cli.wanted import Wanted
 from beatline.logs import set_up_logging
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from beatline.cli.rereading import ScheduleFiles
 
 
-def run_beat(wanted: Wanted, paths: Sequence[str], *, watch: bool = False) -> int:
+def serve(
+    wanted: Wanted, paths: Sequence[str], *, watch: bool = False, lifeline: bool = False
+) -> int:
     """
     Run a beat until TERM or INT; the exit code.
 
@@ -27,12 +30,15 @@ def run_beat(wanted: Wanted, paths: Sequence[str], *, watch: bool = False) -> in
             checked against its tasks.
         paths: Schedule files and folders; none declares nothing.
         watch: Apply the files again when they change.
+        lifeline: End when standard input does.
 
     Raises:
         InvalidScheduleFile: The files have problems; nothing was applied.
         NotSent: No Redis within ten seconds.
         UnfitServer: The server would lose jobs.
     """
+    if lifeline:
+        follow_parent()
     set_up_logging(wanted.log_level or "info")
     app = open_app(wanted)
     files = _files(app if wanted.app else None, paths) if paths else None

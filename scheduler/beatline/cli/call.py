@@ -11,7 +11,8 @@ import click
 from beatline.cli.arguments import PERIOD
 from beatline.cli.groups import unknown
 from beatline.cli.output import one_line, print_json
-from beatline.cli.wanted import Wanted, json_option, place_options
+from beatline.cli.place_options import json_option, place_options
+from beatline.cli.wanted import Wanted
 from beatline.errors import UnknownTask, WrongUse
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from beatline.cli.output import print_json
-from beatline.cli.wanted import Wanted, json_option, place_options
+from beatline.cli.place_options import json_option, place_options
+from beatline.cli.wanted import Wanted
 
 if TYPE_CHECKING:
     from beatline.cli.examination import Finding

@@ -2,7 +2,7 @@
 How a command ends that could not do what it was asked: a text with the remedy, and an exit code.
 
 Expected errors are told in two lines; only what nobody expected keeps its traceback, because
-that is a fault of ours.
+that is a fault of ours. click is imported with the first text: services have none to tell.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from typing import Final
-
-import click
+from typing import TYPE_CHECKING, Final
 
 from beatline.errors import BeatlineError, InvalidScheduleFile
+
+if TYPE_CHECKING:
+    import click
 
 #: Exit code of a command that was used wrongly.
 WRONG_USE: Final = 2
@@ -32,6 +33,8 @@ def exit_code_of(error: BaseException, *, is_debugging: bool) -> int:
         error: What ended the command.
         is_debugging: Whether expected errors show their traceback too.
     """
+    import click
+
     if isinstance(error, BrokenPipeError):
         # The reader of our output has gone, as in `sched jobs list | head`: nothing to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -69,6 +72,8 @@ def exit_code_of(error: BaseException, *, is_debugging: bool) -> int:
 
 def tell(message: str, remedy: str = "") -> None:
     """Write an error, and what can be done about it, to standard error."""
+    import click
+
     click.echo(f"{click.style('error:', fg='red')} {message}", err=True)
     if remedy:
         click.echo(f"{click.style('remedy:', fg='green')} {remedy}", err=True)
@@ -76,10 +81,14 @@ def tell(message: str, remedy: str = "") -> None:
 
 def warn(message: str) -> None:
     """Write a warning to standard error."""
+    import click
+
     click.echo(f"{click.style('warning:', fg='yellow')} {message}", err=True)
 
 
 def _tell_wrong_use(error: click.ClickException) -> int:
+    import click
+
     context = error.ctx if isinstance(error, click.UsageError) else None
     message = error.format_message().rstrip(".")
     message = message[:1].lower() + message[1:]

@@ -10,7 +10,8 @@ import click
 from beatline.cli.exits import tell
 from beatline.cli.groups import SubcommandGroup
 from beatline.cli.output import count_text, instant_json, print_json, state_text
-from beatline.cli.wanted import Wanted, json_option, place_options
+from beatline.cli.place_options import json_option, place_options
+from beatline.cli.wanted import Wanted
 
 if TYPE_CHECKING:
     from beatline import App

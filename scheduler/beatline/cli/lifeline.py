@@ -14,13 +14,13 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import click
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def lifeline_option(command: F) -> F:
     """Give a command the hidden option ``--lifeline``."""
+    import click
+
     return click.option("--lifeline", is_flag=True, hidden=True)(command)
 
 

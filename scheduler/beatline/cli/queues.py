@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from beatline.cli.output import print_json, print_table
-from beatline.cli.wanted import Wanted, json_option, place_options
+from beatline.cli.place_options import json_option, place_options
+from beatline.cli.wanted import Wanted
 
 
 @click.command(

@@ -17,7 +17,8 @@ from beatline.cli.output import (
     span_text,
     state_text,
 )
-from beatline.cli.wanted import Wanted, json_option, place_options
+from beatline.cli.place_options import json_option, place_options
+from beatline.cli.wanted import Wanted
 
 if TYPE_CHECKING:
     from beatline.ledger import Backfill, Occurrence

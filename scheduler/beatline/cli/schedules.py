@@ -20,10 +20,11 @@ from beatline.cli.output import (
     print_json,
     print_table,
 )
+from beatline.cli.place_options import json_option, place_options
 from beatline.cli.schedule_acts import ACTS
 from beatline.cli.schedules_import import import_
 from beatline.cli.schedules_preview import preview
-from beatline.cli.wanted import Wanted, json_option, place_options
+from beatline.cli.wanted import Wanted
 from beatline.units import duration_text
 
 if TYPE_CHECKING:

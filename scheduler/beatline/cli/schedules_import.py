@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from beatline.cli.output import count_text, print_json
-from beatline.cli.wanted import json_option
+from beatline.cli.place_options import json_option
 from beatline.errors import WrongUse
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import click
 
 from beatline.cli.exits import warn
 from beatline.cli.output import instant_json, print_json, print_table, span_text
-from beatline.cli.wanted import Wanted, json_option, place_options
+from beatline.cli.place_options import json_option, place_options
+from beatline.cli.wanted import Wanted
 
 if TYPE_CHECKING:
     from beatline_schedules import HourLoad, Preview, Row

@@ -18,7 +18,8 @@ from beatline.cli.output import (
     print_table,
     span_text,
 )
-from beatline.cli.wanted import Wanted, json_option, place_options
+from beatline.cli.place_options import json_option, place_options
+from beatline.cli.wanted import Wanted
 from beatline.ids import id_text
 
 if TYPE_CHECKING:

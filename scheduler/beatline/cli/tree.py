@@ -10,13 +10,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple
 
 import click
 
 from beatline.cli.exits import exit_code_of
 from beatline.cli.groups import SubcommandGroup
-from beatline.cli.wanted import Wanted, place_options
+from beatline.cli.place_options import place_options
+from beatline.cli.service import Service
+from beatline.cli.wanted import Wanted
 from beatline.version import __version__
 
 
@@ -103,17 +105,17 @@ def sched(wanted: Wanted, debug: bool) -> None:
     wanted.is_debugging = debug
 
 
-def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run ``sched``, and exit with the code that says how it went."""
+def understand(words: Sequence[str]) -> int | Service:
+    """
+    Do what a command line says: the exit code, or the service that it asks for.
+
+    Args:
+        words: What follows ``sched``.
+    """
     wanted = Wanted()
     try:
-        code = sched.main(
-            args=None if arguments is None else list(arguments),
-            prog_name="sched",
-            standalone_mode=False,
-            obj=wanted,
-        )
+        outcome = sched.main(args=list(words), prog_name="sched", standalone_mode=False, obj=wanted)
         sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - each is told or raised again
-        code = exit_code_of(error, is_debugging=wanted.is_debugging)
-    sys.exit(code if isinstance(code, int) else 0)
+        return exit_code_of(error, is_debugging=wanted.is_debugging)
+    return outcome if isinstance(outcome, (int, Service)) else 0

@@ -8,7 +8,8 @@ from contextlib import ExitStack
 import click
 
 from beatline.cli.arguments import schedule_options, schedule_paths
-from beatline.cli.wanted import Wanted, place_options
+from beatline.cli.place_options import place_options
+from beatline.cli.wanted import Wanted
 
 
 @click.command(

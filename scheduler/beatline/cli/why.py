@@ -6,7 +6,8 @@ import click
 
 from beatline.cli.exits import tell
 from beatline.cli.output import instant_json, print_json
-from beatline.cli.wanted import Wanted, json_option, place_options
+from beatline.cli.place_options import json_option, place_options
+from beatline.cli.wanted import Wanted
 
 
 @click.command(

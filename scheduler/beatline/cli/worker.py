@@ -7,8 +7,10 @@ from typing import Any
 import click
 
 from beatline.cli.arguments import MEMORY, PERIOD, SPAN, schedule_options, schedule_paths
-from beatline.cli.lifeline import follow_parent, lifeline_option
-from beatline.cli.wanted import Wanted, place_options
+from beatline.cli.lifeline import lifeline_option
+from beatline.cli.place_options import place_options
+from beatline.cli.service import Service
+from beatline.cli.wanted import Wanted
 
 
 @click.command(
@@ -133,63 +135,13 @@ def command(
     watch: bool,
     lifeline: bool,
     **limits: Any,
-) -> int:
+) -> Service:
     """Run the jobs of an app: a supervisor that keeps the lease, and children that work."""
     wanted.required_app()
-    wanted.pass_on()
     paths = schedule_paths(schedules, more_schedules, watch=watch)
     if paths and not with_beat:
         raise click.UsageError(
             "--schedules needs --beat: a worker alone fires nothing", click.get_current_context()
         )
-    if lifeline:
-        follow_parent()
-    if not with_beat:
-        return _run(wanted, limits)
-    from beatline.cli.companions import beat_arguments
-
-    return _run_with_beat(wanted, beat_arguments(wanted, paths, watch=watch), limits)
-
-
-def _run(wanted: Wanted, limits: dict[str, Any]) -> int:
-    from beatline.cli.reach import wait_for_named_redis
-    from beatline.logs import set_up_logging
-    from beatline_worker.options import WorkerOptions
-    from beatline_worker.supervisor import Supervisor
-
-    level = wanted.log_level or "info"
-    set_up_logging(level)
-    wait_for_named_redis()
-    options = WorkerOptions(
-        app=wanted.required_app(),
-        queues=tuple(name for name in limits["queues"].split(",") if name),
-        concurrency=limits["concurrency"] or 0,
-        children=limits["children"] or 0,
-        autoscale=limits["autoscale"],
-        pool=limits["pool"],
-        grace_ms=limits["grace"],
-        max_tasks_per_child=limits["max_tasks_per_child"],
-        max_memory_per_child=limits["max_memory_per_child"],
-        time_limit_ms=limits["time_limit"],
-        soft_time_limit_ms=limits["soft_time_limit"],
-        log_level=level,
-        name=limits["name"],
-        health=limits["health"],
-        health_file=limits["health_file"],
-        give_up_ms=limits["give_up"],
-    )
-    return Supervisor(options).run()
-
-
-def _run_with_beat(wanted: Wanted, beat_words: list[str], limits: dict[str, Any]) -> int:
-    from beatline.cli.bell import Bell
-    from beatline.cli.companion import Companion
-    from beatline.cli.companions import worker_arguments
-    from beatline.cli.ensemble import Ensemble
-    from beatline.cli.plain_stage import PlainStage
-
-    beat = Companion("beat", beat_words, captured=False)
-    worker = Companion("worker", worker_arguments(wanted, limits), captured=False)
-    grace_s = limits["grace"] / 1_000 + 10
-    with Bell() as bell:
-        return Ensemble([beat, worker], PlainStage(), bell, grace_s=grace_s).run()
+    files = {"paths": paths, "watch": watch} if with_beat else None
+    return Service("worker_run", wanted, {"limits": limits, "lifeline": lifeline, "beat": files})
