@@ -14,7 +14,7 @@ import time
 
 from beatline.job import read_job
 from beatline.keys import prefix
-from beatline.store.delivering import Call, Consumer, settle
+from beatline.store.delivering import Call, Consumer, Settlement, settle
 from beatline.store.leasing import register
 from benchmarks.bench_app import app
 from benchmarks.raw_socket import RawConnection
@@ -28,16 +28,16 @@ def work(worker: str, consumer: str, batch: int) -> None:
     functions = {name: task.run for name, task in app.tasks.items()}
     connection = RawConnection(app.endpoint().url)
     where, who = prefix("sched", 0), Consumer(worker, consumer, "default")
-    acks: list[tuple[bytes, int]] = []
+    ends: list[Settlement] = []
     number = 0
     while True:
         number += 1
-        taken = settle(connection, Call(where, who, number, acks=acks, limit=batch, go_idle=False))
-        acks = []
+        taken = settle(connection, Call(where, who, number, ends, limit=batch, go_idle=False))
+        ends = []
         for delivery in taken.deliveries:
             job = read_job(delivery.id, delivery.record)
             functions[job.task](*job.args, **job.kwargs)
-            acks.append((delivery.id, delivery.fence))
+            ends.append(Settlement(delivery.id, delivery.fence, "ack"))
         if not taken.deliveries:
             time.sleep(0.01)
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from beatline.errors import UndecodableJob
-from beatline.payload import dumps, loads
+from beatline.payload import dumps, loads, plain
 from beatline.payload_exceptions import pack_exception, unpack_exception
+from beatline.payload_types import ENCODER
 from beatline.states import JobState
 
 
@@ -55,8 +56,8 @@ def success_body(
     Raises:
         UnserializableArgument: The task returned something that cannot travel.
     """
-    whole = [value, None, "", started_ms, finished_ms, worker, retries, task]
-    return dumps(whole, "result")
+    sent = plain(value, "result")
+    return ENCODER.encode([sent, None, "", started_ms, finished_ms, worker, retries, task])
 
 
 def failure_body(

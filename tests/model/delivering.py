@@ -24,7 +24,6 @@ class SettleCall:
     connection: int
     queues: str
     settlements: tuple[Settlement, ...] = ()
-    acks: tuple[tuple[bytes, int], ...] = ()
     limit: int = 1
     holding: int = 0
     tells_all: bool = False
@@ -112,10 +111,9 @@ def expect_settle(world: World, call: SettleCall, taken: Taken, seen: Seen) -> N
     is_repeated = consumer.last == call.number
     stale: list[bytes] = []
     if not is_repeated:
-        for raw_id, fence in call.acks:
-            if not end_delivery(world, call, Settlement(raw_id, fence, "end", "SUCCESS"), seen):
-                stale.append(raw_id)
-        for one in call.settlements:
+        # Plain successes are ended first, acks before what keeps its result.
+        order = {"ack": 0, "keep": 1}
+        for one in sorted(call.settlements, key=lambda one: order.get(one.outcome, 2)):
             if not end_delivery(world, call, one, seen):
                 stale.append(one.id)
     told, holding = _told(world, call, is_repeated), call.holding
@@ -213,7 +211,7 @@ def end_delivery(world: World, call: SettleCall, one: Settlement, seen: Seen) ->
     del world.held[one.id]
     world.unopened.discard(one.id)
     job = world.jobs[one.id]
-    if one.outcome == "end":
+    if one.outcome in ("ack", "keep", "end"):
         world.finish(job, one.state, one.body)
     elif one.outcome == "bury":
         world.bury(job, one.body)

@@ -7,7 +7,7 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
-from beatline.store.delivering import Settlement, Taken, read_offer, read_taken
+from beatline.store.delivering import Settlement, Taken, arguments_of, read_offer, read_taken
 from beatline.store.enqueuing import Enqueued, read_enqueued
 from beatline.store.promoting import Promoted, promote
 from tests.model.delivering import (
@@ -144,26 +144,17 @@ class DeliveryRules(Stage):
         pairs = luck.some(known)[:3]
         others = [(raw_id, fence) for name, raw_id, fence in self.told if name != hand.name]
         pairs += luck.some(others)[:1]
-        acks: list[tuple[bytes, int]] = []
         if self.theme == PLAIN:
             pairs, limit = pairs[:1], 1
-            if all(self._is_plain(raw_id) for raw_id, _ in pairs) and luck.random() < 0.5:
-                pairs, acks = [], pairs
         call = SettleCall(
             *(hand.worker, hand.name, max(hand.number - 1 + number, 0)),
             *(max(hand.connection + connection, 0), hand.queues),
             tuple(self._settlement(luck, pair) for pair in dict.fromkeys(pairs)),
-            tuple(acks),
             limit=limit,
             tells_all=hand.must_ask or luck.random() < (0.1 if self.theme == PLAIN else 0.5),
             runs_several=hand.runs_several,
         )
         self._settle(hand, replace(call, holding=self._still_held(call)), is_lost=False)
-
-    def _is_plain(self, raw_id: bytes) -> bool:
-        """Whether a plain ack of a job, old or new, does no harm."""
-        job = self.world.jobs.get(raw_id)
-        return job is None or job.is_plain
 
     def _may_take(self, hand: Hand) -> bool:
         worker = self.world.workers.get(hand.worker)
@@ -174,30 +165,26 @@ class DeliveryRules(Stage):
         )
 
     def _usual_call(self, luck: Luck, hand: Hand, limit: int) -> SettleCall:
-        ended: list[Settlement] = []
-        acks: list[tuple[bytes, int]] = []
-        for pair in hand.believed.items():
-            job = self.world.jobs.get(pair[0])
-            if luck.choice((False, True)):
-                if job is not None and job.is_plain and luck.choice((False, True)):
-                    acks.append(pair)
-                else:
-                    ended.append(self._settlement(luck, pair))
+        ended = [
+            self._settlement(luck, pair)
+            for pair in hand.believed.items()
+            if luck.choice((False, True))
+        ]
         call = SettleCall(
             *(hand.worker, hand.name, hand.number, hand.connection, hand.queues),
-            *(tuple(ended), tuple(acks), limit),
+            *(tuple(ended), limit),
             tells_all=hand.must_ask,
             runs_several=hand.runs_several,
         )
         # What it holds for certain; more than there is where a job was taken away meanwhile.
-        holding = max(len(hand.believed) - len(acks) - len(ended), self._still_held(call))
+        holding = max(len(hand.believed) - len(ended), self._still_held(call))
         return replace(call, holding=holding)
 
     def _still_held(self, call: SettleCall) -> int:
         """How many jobs the consumer knows of and keeps."""
-        ended = {one.id for one in call.settlements} | {raw_id for raw_id, _ in call.acks}
+        ended = {one.id for one in call.settlements}
         mine = self.world.holdings(call.worker, call.consumer)
-        fences = {one.fence for one in call.settlements} | {fence for _, fence in call.acks}
+        fences = {one.fence for one in call.settlements}
         return sum(
             raw_id not in self.world.unopened and not (raw_id in ended and one.fence in fences)
             for raw_id, one in mine
@@ -206,19 +193,20 @@ class DeliveryRules(Stage):
     def _settlement(self, luck: Luck, pair: tuple[bytes, int]) -> Settlement:
         outcomes = OUTCOMES[:4] if self.theme == PLAIN else OUTCOMES
         outcome, _, state = luck.choice(outcomes).partition(" ")
+        job = self.world.jobs.get(pair[0])
+        if state == "SUCCESS" and (job is None or job.is_plain) and luck.choice((False, True)):
+            outcome = "keep" if job is None or job.keeps_result else "ack"
         delay_ms = luck.choice((0, 1_000)) if outcome in ("retry", "unknown") else 0
         ttl_ms = 2_000 if outcome == "unknown" else TTL_MS
         body = b'{"task": "app.noop"}'
         return Settlement(*pair, outcome, state, body, ttl_ms, delay_ms, "w 1")
 
     def _settle(self, hand: Hand, call: SettleCall, *, is_lost: bool) -> None:
-        acks = [part for pair in call.acks for part in pair]
-        rich = [part for one in call.settlements for part in one]
         flags = ("s" if call.tells_all else "") + ("i" if call.goes_idle else "")
         flags += "h" if call.runs_several else ""
         arguments = (
             *(call.worker, call.consumer, call.number, flags, call.limit, call.connection),
-            *(call.holding, call.queues, len(call.acks), *acks, *rich),
+            *(call.holding, call.queues, *arguments_of(call.settlements)),
         )
         world = self.world
 
@@ -237,7 +225,7 @@ class DeliveryRules(Stage):
             if isinstance(answer, str):
                 return
             if not answer.repeated:
-                pairs = [*call.acks, *((one.id, one.fence) for one in call.settlements)]
+                pairs = [(one.id, one.fence) for one in call.settlements]
                 self.books.note_accepted(pair for pair in pairs if pair[0] not in answer.stale)
             expect_settle(world, call, answer, seen)
 
@@ -257,8 +245,8 @@ class DeliveryRules(Stage):
         if is_lost:
             hand.unanswered, hand.number = call, call.number
             return
-        for raw_id in [*(raw_id for raw_id, _ in call.acks), *(one.id for one in call.settlements)]:
-            hand.believed.pop(raw_id, None)
+        for ended in call.settlements:
+            hand.believed.pop(ended.id, None)
         if answer.repeated or call.tells_all:
             hand.believed.clear()
         hand.believed.update({one.id: one.fence for one in answer.deliveries})

@@ -87,7 +87,7 @@ class DeliveryMachine(ScheduleRules):
         place.client.delete(place.key("cancelled"), place.key("unsure"), place.key("deliveries"))
         for worker in world.workers.values():
             for name in worker.consumers:
-                place.run("release", worker.name, name, "", "{}", 9, TTL_MS, 0)
+                place.run("release", worker.name, name, "", "{}", 9, TTL_MS, 0, 0, 0)
         while place.run("reclaim", 100, 9, TTL_MS)[3]:
             pass
         for name in world.schedules:
@@ -98,7 +98,7 @@ class DeliveryMachine(ScheduleRules):
         for number in range(1, 200):
             self.clock.advance(10_000_000)
             place.run("promote", 1_000)
-            reply = place.run("settle", "last", "hand", number, "", 2, 0, 0, "p,q", 0, *ends)
+            reply = place.run("settle", "last", "hand", number, "", 2, 0, 0, "p,q", 0, 0, 0, *ends)
             taken = read_taken(reply).deliveries
             ended |= {one.id for one in taken}
             ends = tuple(

@@ -14,7 +14,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from beatline.job import FLAG_BACKFILL, FLAG_IGNORE_RESULT, FLAG_OWN_ID, FLAG_SKIP_UNSURE
+from beatline.job import (
+    FLAG_BACKFILL,
+    FLAG_IGNORE_RESULT,
+    FLAG_OWN_ID,
+    FLAG_SCHEDULE,
+    FLAG_SKIP_UNSURE,
+)
 from tests.model.seen import Holding, Seen
 
 #: Deaths after which a job is buried, where its worker says nothing else.
@@ -61,8 +67,13 @@ class ModelJob:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it may be settled by a plain ack: it leaves nothing behind."""
-        return self.flags == FLAG_IGNORE_RESULT
+        """Whether its success may be told in short: it has an id of ours and no schedule."""
+        return not self.flags & (FLAG_OWN_ID | FLAG_SCHEDULE)
+
+    @property
+    def keeps_result(self) -> bool:
+        """Whether its result is kept."""
+        return not self.flags & FLAG_IGNORE_RESULT
 
     @property
     def must_not_run_twice(self) -> bool:

@@ -162,6 +162,8 @@ def calls(partition: Partition) -> dict[str, Callable[[], Any]]:
     rich = (IDS["kept"], kept, "retry", "", "", TTL_MS, 0, "")
     end = (IDS["held"], held, "end", "SUCCESS", "body", TTL_MS, 0, "")
     back = (IDS["cancelled"], cancelled, "return", "", "", TTL_MS, 0, "")
+    none, one_ack = (0, 0, 0), (1, 0, 0, IDS["held"], held)
+    one_kept = (0, 1, TTL_MS, IDS["held"], held, "SUCCESS\nbody")
     now_ms = partition.clock.now_ms
     renamed = declaration(now_ms + 9, definition="new", trigger="n")
     changed_set = (2, 1, *renamed, *declaration(now_ms + 9, name="other"), BUFFERING, "code")
@@ -173,13 +175,16 @@ def calls(partition: Partition) -> dict[str, Callable[[], Any]]:
             *(IDS["moved"], "+5", KEPT),
         ),
         "enqueue again": lambda: run("enqueue", "sender", 1, "0", IDS["fresh"], "0", KEPT),
-        "settle": lambda: run("settle", "w", "c", 2, "i", 9, 9, 0, "q,s", 0, *end, *rich, *back),
-        "settle acks": lambda: run("settle", "w", "c", 2, "", 9, 9, 2, "q", 1, IDS["held"], held),
-        "settle idle": lambda: run("settle", "w", "d", 2, "si", 9, 9, 0, "r,t", 0),
-        "settle again": lambda: run("settle", "w", "c", 1, "si", 9, 9, 0, "q", 0),
-        "settle offered": lambda: run("settle", "v", "x", 2, "i", 9, 9, 0, "p", 0),
-        "release": lambda: run("release", "w", "c", held, "{}", 3, TTL_MS, 0, *rich),
-        "release offered": lambda: run("release", "v", "x", "", "{}", 3, TTL_MS, 0),
+        "settle": lambda: run(
+            "settle", "w", "c", 2, "i", 9, 9, 0, "q,s", *none, *end, *rich, *back
+        ),
+        "settle acks": lambda: run("settle", "w", "c", 2, "", 9, 9, 2, "q", *one_ack),
+        "settle kept": lambda: run("settle", "w", "c", 2, "", 9, 9, 2, "q", *one_kept),
+        "settle idle": lambda: run("settle", "w", "d", 2, "si", 9, 9, 0, "r,t", *none),
+        "settle again": lambda: run("settle", "w", "c", 1, "si", 9, 9, 0, "q", *none),
+        "settle offered": lambda: run("settle", "v", "x", 2, "i", 9, 9, 0, "p", *none),
+        "release": lambda: run("release", "w", "c", held, "{}", 3, TTL_MS, *none, *rich),
+        "release offered": lambda: run("release", "v", "x", "", "{}", 3, TTL_MS, *none),
         "give_back": lambda: run("give_back", "w", "c", held, TTL_MS, kept),
         "reclaim": lambda: run("reclaim", 100, 3, TTL_MS),
         "withdraw": lambda: run("withdraw", -1, TTL_MS, 99, 10**9),

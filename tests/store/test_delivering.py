@@ -345,7 +345,7 @@ def test_unknown_task_when_who_knows_it_has_other_queues_then_it_is_buried(
 
 def test_take_when_the_consumer_was_struck_then_it_is_refused(partition: Partition) -> None:
     partition.enqueue(A)
-    partition.run("release", "w", "c", "", "", 3, TTL_MS, 0)
+    partition.run("release", "w", "c", "", "", 3, TTL_MS, 0, 0, 0)
     before = partition.dump()
 
     with pytest.raises(ResponseError, match="LEASELOST consumer c"):
@@ -419,7 +419,7 @@ def test_settle_when_the_original_arrives_after_the_repeat_then_it_is_refused(
     before = partition.dump()
 
     with pytest.raises(ResponseError, match="SKIPPED connection 1 is older than 2"):
-        partition.run("settle", "w", "c", 1, "", 5, 1, 0, "q", 0)
+        partition.run("settle", "w", "c", 1, "", 5, 1, 0, "q", 0, 0, 0)
 
     assert partition.dump() == before
 

@@ -49,7 +49,7 @@ def test_call_when_the_server_is_a_replica_then_it_is_refused(
 @pytest.mark.parametrize(
     "call",
     [
-        ("settle", "w", "c", 2, "i", 9, 9, 0, "empty", 0),
+        ("settle", "w", "c", 2, "i", 9, 9, 0, "empty", 0, 0, 0),
         ("promote", 100),
         ("reclaim", 100, 3, 1),
         ("withdraw", 1000, 1, 9, 9),

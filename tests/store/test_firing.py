@@ -78,7 +78,7 @@ def finish(
     fences = {one.id: one.fence for one in taker.settle(go_idle=False).deliveries}
     one = Settlement(raw_id, fences[raw_id], outcome, state, b"{}", detail="w 7")
     taker.settle(settlements=[one], limit=0, go_idle=False)
-    partition.run("release", "w", name, "", "", 3, TTL_MS, 0)
+    partition.run("release", "w", name, "", "", 3, TTL_MS, 0, 0, 0)
 
 
 # --- put, pause, remove ------------------------------------------------------------------------
@@ -355,7 +355,7 @@ def test_fire_when_an_earlier_job_has_not_ended_then_it_is_skipped(
         one = Settlement(A, fence, "retry", delay_ms=10**9)
         taker.settle(settlements=[one], limit=0)
     elif place == "returned":
-        partition.run("release", "w", "c", fence, "", 3, TTL_MS, 0)
+        partition.run("release", "w", "c", fence, "", 3, TTL_MS, 0, 0, 0)
     partition.clock.advance(MINUTE_MS)
 
     advance(partition, B)

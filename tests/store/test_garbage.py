@@ -89,7 +89,8 @@ def scripts_called() -> set[str]:
 
 
 CALLS = (
-    *("enqueue", "enqueue again", "settle", "settle acks", "settle idle", "settle again"),
+    *("enqueue", "enqueue again", "settle", "settle acks", "settle kept", "settle idle"),
+    "settle again",
     *("settle offered", "release", "release offered", "give_back", "reclaim", "withdraw"),
     *("promote", "cancel", "cancel queued", "cancel held", "reschedule", "run now", "revive"),
     *(

@@ -313,19 +313,24 @@ def test_release_when_the_child_had_finished_jobs_then_they_end(partition: Parti
     partition.enqueue(A)
     partition.enqueue(B, record=make_record(flags=0))
     partition.enqueue(C)
-    first, second, third = partition.taker().settle().deliveries
+    partition.enqueue(D, record=make_record(flags=0))
+    first, second, third, fourth = partition.taker().settle().deliveries
 
     returned = let_go(
         partition,
         charged=third.fence,
-        acks=[(A, first.fence)],
-        settlements=[Settlement(B, second.fence, "end", "SUCCESS", b"body")],
+        settlements=[
+            Settlement(B, second.fence, "end", "SUCCESS", b"body"),
+            Settlement(A, first.fence, "ack"),
+            Settlement(D, fourth.fence, "keep", "SUCCESS", b"kept"),
+        ],
     )
 
     assert returned == 1
     state = partition.dump()
     assert state["jobs"].keys() == {C}
     assert partition.result_of(B) == b"SUCCESS\nbody"
+    assert partition.result_of(D) == b"SUCCESS\nkept"
 
 
 def test_release_when_an_offer_lies_unopened_then_it_is_not_charged(partition: Partition) -> None:

@@ -147,12 +147,16 @@ def call(
     queues: str = "q",
     fence: int = START_US + 1_000_000,
 ) -> tuple[Any, ...]:
-    return ("w", "c", number, flags, limit, connection, 0, queues, 1, A, fence)
+    return ("w", "c", number, flags, limit, connection, 0, queues, 1, 0, 0, A, fence)
 
 
 def end(state: str = "SUCCESS", ttl_ms: Any = TTL_MS, outcome: str = "end") -> tuple[Any, ...]:
     at = START_US + 1_000_000
-    return (*call()[:8], 0, A, at, outcome, state, b"body", ttl_ms, 0, "")
+    return (*call()[:8], 0, 0, 0, A, at, outcome, state, b"body", ttl_ms, 0, "")
+
+
+def keep(ttl_ms: Any = TTL_MS, fence: int = START_US + 1_000_000) -> tuple[Any, ...]:
+    return (*call()[:8], 0, 1, ttl_ms, A, fence, b"SUCCESS\nbody")
 
 
 def ready(*ids: bytes, record: bytes = RECORD) -> Change:
@@ -169,6 +173,13 @@ def ready(*ids: bytes, record: bytes = RECORD) -> Change:
     ("change", "arguments"),
     {
         "ack": (nothing, call()),
+        "keep": (nothing, keep()),
+        "keep under an old fence": (nothing, keep(fence=START_US)),
+        "keep for an absurd time": (nothing, keep(ttl_ms="9" * 15)),
+        "keep for no time": (nothing, keep(ttl_ms=0)),
+        "keep, unreadable": (set_field("jobs", A, b"x"), keep()),
+        "keep, gone": (lambda at: at.client.hdel(at.key("jobs"), A), keep()),
+        "keep, cancelled": (set_field("cancelled", A, "soft"), keep()),
         "end": (nothing, end()),
         "failure": (nothing, end("FAILURE")),
         "no result wanted": (set_field("jobs", A, RECORD), end()),
@@ -229,7 +240,7 @@ def test_settle_when_it_takes_the_short_way_then_it_does_what_the_whole_does(
     compare(partition, "settle", one_runs, change, arguments)
 
 
-@pytest.mark.parametrize("arguments", [call(), end()])
+@pytest.mark.parametrize("arguments", [call(), keep()])
 def test_settle_when_usual_then_no_part_is_made(
     partition: Partition, arguments: tuple[Any, ...]
 ) -> None:

@@ -66,7 +66,7 @@ def test_look_when_the_holder_is_being_emptied_then_what_it_holds_still_runs(
 # --- R7: each effect depends on the token -------------------------------------------------------
 
 
-@pytest.mark.parametrize("outcome", ["ack", "end", "retry", "unknown", "return", "bury"])
+@pytest.mark.parametrize("outcome", ["ack", "keep", "end", "retry", "unknown", "return", "bury"])
 def test_settle_when_the_token_is_old_then_no_outcome_has_an_effect(
     partition: Partition, outcome: str
 ) -> None:
@@ -82,11 +82,8 @@ def test_settle_when_the_token_is_old_then_no_outcome_has_an_effect(
     before = partition.dump()
 
     taker = partition.taker(consumer="c")
-    if outcome == "ack":
-        taken = taker.settle(acks=[(A, old)], go_idle=False)
-    else:
-        one = Settlement(A, old, outcome, "SUCCESS", b"{}", 0, 0, "c 1")
-        taken = taker.settle(settlements=[one], go_idle=False)
+    one = Settlement(A, old, outcome, "SUCCESS", b"{}", 0, 0, "c 1")
+    taken = taker.settle(settlements=[one], go_idle=False)
 
     assert taken.stale == [A]
     assert changed(before, partition.dump()).keys() == {"consumers:w"}
@@ -113,7 +110,7 @@ def test_report_when_the_token_is_old_then_nothing_is_written(
     assert changed(before, partition.dump()) == {}
 
 
-@pytest.mark.parametrize("outcome", ["ack", "end"])
+@pytest.mark.parametrize("outcome", ["ack", "keep", "end"])
 @pytest.mark.parametrize("fault", ["old token", "lease over", "struck", "call left out"])
 def test_settle_when_one_job_follows_another_then_the_short_way_is_as_strict(
     partition: Partition, fault: str, outcome: str
@@ -133,14 +130,10 @@ def test_settle_when_one_job_follows_another_then_the_short_way_is_as_strict(
     before = partition.dump()
 
     number = taker.number + (2 if fault == "call left out" else 1)
-    ends = (
-        {"acks": [(A, fence)]}
-        if outcome == "ack"
-        else {"settlements": [Settlement(A, fence, "end", "SUCCESS")]}
-    )
+    one = Settlement(A, fence, outcome, "SUCCESS")
     refused = ""
     try:
-        stale = taker.settle(limit=1, number=number, **ends).stale
+        stale = taker.settle(limit=1, number=number, settlements=[one]).stale
     except ResponseError as error:
         refused, stale = str(error).partition(" ")[0], []
 

@@ -121,8 +121,7 @@ class Books:
                     forensics=estate.forensics,
                     max_deliveries=self.settings.max_deliveries,
                     result_ttl_ms=self.settings.result_ttl_ms,
-                    acks=[(one.id, one.fence) for one in mine if one.outcome == "ack"],
-                    settlements=[one for one in mine if one.outcome != "ack"],
+                    settlements=mine,
                 )
             _log.info(
                 "child.released consumer=%s jobs=%d settled=%d charged=%d job=%s",

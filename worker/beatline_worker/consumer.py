@@ -314,8 +314,7 @@ class ConsumerLoop:
             partition.prefix,
             self._consumer,
             partition.number + 1,
-            acks=[(one.id, one.fence) for one in settlements if one.outcome == "ack"],
-            settlements=[one for one in settlements if one.outcome != "ack"],
+            settlements=tuple(settlements),
             limit=limit,
             holding=holding,
             tell_all=resync or partition.resync,
@@ -333,7 +332,7 @@ class ConsumerLoop:
             except (*LOST, NotSent, ResponseError) as error:
                 self._judge(error)
                 call = call._replace(tell_all=True)
-            if self._should_stop() and not call.acks and not call.settlements:
+            if self._should_stop() and not call.settlements:
                 return Taken([], [], 0, False, False)
             time.sleep(pause_ms / 1000 * random.uniform(0.5, 1.0))
             pause_ms = min(2 * pause_ms, LONGEST_PAUSE_MS)

@@ -251,7 +251,8 @@ class Executor:
             self._hook(run.task.on_success, value, run.request.id, job.args, job.kwargs)
         if "after_return" in hooks:
             self._after_return(run, "SUCCESS", value, "")
-        if job.ignore_result and job.schedule is None and is_ours(job.id):
+        is_plain = job.schedule is None and is_ours(job.id)
+        if job.ignore_result and is_plain:
             return Settlement(delivery.id, delivery.fence, "ack")
         body = b""
         if not job.ignore_result:
@@ -266,6 +267,10 @@ class Executor:
                 )
             except UnserializableArgument as error:
                 return self._failed(run, error, started_ms, begun)
+            if is_plain:
+                return Settlement(
+                    delivery.id, delivery.fence, "keep", "SUCCESS", body, self._ttl_ms
+                )
         return self._end(delivery, job, JobState.SUCCESS, body, started_ms)
 
     def _failed(self, run: Run, error: BaseException, started_ms: int, begun: float) -> Settlement:

@@ -3,16 +3,16 @@
 -- the jobs that were running, returns the rest to the front uncounted, and strikes the consumer (R1).
 -- Also where the consumer is not registered: what it holds would otherwise be held for ever.
 -- ARGV: now, worker, consumer, charged fences with spaces between, forensics, max deliveries,
---   result ttl in ms, count of plain acks, (id, fence)*, rich settlements of 8 arguments as in settle.
+--   result ttl in ms, ends of deliveries as in part settling.
 -- REPLY: {"OK"|"GONE", number of jobs returned}; GONE: reclaim does it.
--- include: prelude, record, acking, results
+-- include: prelude, record, results, acking
 -- defer: numbers, job, counting, quarantine, marks, watched, fence, queues, handing, make_ready, timeline
 -- defer: ledger, buffering, finish, holding, consumer, retrying, settling_special, returning
 -- include: settling
 allow_when_full()
 local worker, consumer, charged = ARGV[2], ARGV[3], {}
 local forensics, max_deliveries, ttl_ms = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
-local acks, held = tonumber(ARGV[8]), P .. 'held:' .. worker
+local held = P .. 'held:' .. worker
 if safely('ZSCORE', P .. 'gone', worker) then
   return { 'GONE', 0 }
 end
@@ -26,8 +26,7 @@ if entry then
   safely('HSET', P .. 'worker:' .. worker, 'registered',
     call('HLEN', P .. 'consumers:' .. worker))
 end
-parts.forget_marks(settle_acks(held, consumer, 9, acks, {}))
-local _, ended = settle_rich(held, consumer, 9 + 2 * acks, {})
+local _, ended = settle_all(held, consumer, 8, {})
 parts.forget_marks(ended)
 
 local entries, garbage = parts.held_by(held, consumer)

@@ -4,13 +4,12 @@
 -- repeated call settles nothing anew (R6); a consumer or worker that was struck is refused (R1).
 -- ARGV: now, worker, consumer, call, flags ("s" tell all that I hold, "i" register me idle if there
 --   is nothing, "h" also while I hold jobs), limit, connection, holding, queues separated by
---   commas, count of plain acks, (id, fence)*, then per rich settlement 8 arguments: id, fence,
---   outcome, state, body, ttl_ms, delay_ms, ledger's detail.
+--   commas, ends of deliveries as in part settling.
 -- REPLY: {"OK"|"REPEATED", server's now in µs, stale ids, ids, fences, records, marks, idle queues};
 --   marks is flat: position, deliveries, attempts. Idle queues are empty where the consumer was not
 --   registered idle: then it calls again, and does not wait.
 -- RAISES: LEASELOST worker or consumer is not registered; SKIPPED a call number was left out.
--- defer: prelude, watched, record, fence, acking, results, numbers, job, counting, quarantine, marks
+-- defer: prelude, watched, record, fence, results, acking, numbers, job, counting, quarantine, marks
 -- defer: queues, handing, make_ready, timeline, ledger, buffering, finish, holding, consumer, retrying
 -- defer: settling_special, sifting, telling, settling, taking, settle_and_take
 --
@@ -18,13 +17,13 @@
 -- one queue with one priority. It needs no part: making their functions would cost half of its time.
 -- Whatever else it finds, the whole transition is run; until then nothing has changed.
 local call, try, P, queue = redis.call, redis.pcall, KEYS[1], ARGV[9]
-local worker, consumer, id, is_ack = ARGV[2], ARGV[3], ARGV[11], ARGV[10] == '1'
+local worker, consumer, id, is_ack = ARGV[2], ARGV[3], ARGV[13], ARGV[10] == '1'
 local held, books, jobs = P .. 'held:' .. worker, P .. 'consumers:' .. worker, P .. 'jobs'
-if ARGV[6] ~= '1' or not (is_ack and #ARGV == 12 or #ARGV == 18 and ARGV[13] == 'end')
+if ARGV[6] ~= '1' or not (is_ack and #ARGV == 14 or ARGV[11] == '1' and #ARGV == 15)
   or string.find(ARGV[5], 's', 1, true) or string.find(queue, ',', 1, true)
-  or not is_ack and not string.find(ARGV[16], '^[1-9]%d?%d?%d?%d?%d?%d?%d?%d?%d?%d?%d?$')
+  or not is_ack and not string.find(ARGV[12], '^[1-9]%d?%d?%d?%d?%d?%d?%d?%d?%d?%d?%d?$')
   or try('HGET', books, consumer) ~= ARGV[4] - 1 .. '|' .. ARGV[7] .. '||'
-  or try('HGET', held, id) ~= consumer .. ':' .. ARGV[12]
+  or try('HGET', held, id) ~= consumer .. ':' .. ARGV[14]
   or call('EXISTS', P .. 'deliveries', P .. 'attempts', P .. 'tombs', P .. 'cancelled',
     P .. 'unknown', P .. 'progress', P .. 'checkpoints', P .. 'unsure') > 0 then
   return rarely().settle_and_take()
@@ -37,11 +36,11 @@ if type(used) ~= 'string' or not string.find(used, '^-%d$') or type(deadline) ~=
   return rarely().settle_and_take()
 end
 
--- Whether a record is one of a job of ours, outside schedules; then its flags.
-local function plain_flags(record)
+-- Whether a record is one of a job of ours, outside schedules.
+local function is_plain(record)
   local version, priority, flags, length = string.byte(record or '', 1, 4)
   return version == 1 and length and length > 0 and #record > 4 + length and flags % 4 < 2
-    and priority > 47 and priority < 58 and flags % 16 < 8 and flags
+    and priority > 47 and priority < 58 and flags % 16 < 8
 end
 local list = P .. 'ready:' .. queue .. string.gsub(used, '-', ':')
 local taken = try('LPOP', list)
@@ -49,11 +48,10 @@ if type(taken) ~= 'string' then return rarely().settle_and_take() end
 local t = ARGV[1] == '0' and call('TIME') or { 0, ARGV[1] }
 local now_us = t[1] * 1000000 + t[2]
 local fence = string.format('%.0f', now_us)
-local records = try('HMGET', jobs, taken, id)
-local flags = is_ack or plain_flags(records[2])
-local is_plain = flags and #taken == 16 and plain_flags(records[1])
-local before = is_plain and try('SET', P .. 'fence', fence, 'GET')
-if not is_plain or type(before) == 'table' then
+local record = try('HGET', jobs, taken)
+local can_go = #taken == 16 and type(record) == 'string' and is_plain(record)
+local before = can_go and try('SET', P .. 'fence', fence, 'GET')
+if not can_go or type(before) == 'table' then
   call('LPUSH', list, taken)
   return rarely().settle_and_take()
 end
@@ -64,10 +62,10 @@ if before and before >= now_us and before < 8e15 then
 end
 call('HDEL', held, id)
 call('HDEL', jobs, id)
-if not is_ack and flags % 2 == 0 then
-  call('SET', P .. 'result:' .. id, ARGV[14] .. '\n' .. ARGV[15], 'PX', ARGV[16])
-  try('PUBLISH', P .. 'done:' .. id, ARGV[14])
+if not is_ack then
+  call('SET', P .. 'result:' .. id, ARGV[15], 'PX', ARGV[12])
+  try('PUBLISH', P .. 'done:' .. id, 'SUCCESS')
 end
 call('HSET', held, taken, consumer .. ':' .. fence)
 call('HSET', books, consumer, ARGV[4] .. '|' .. ARGV[7] .. '||')
-return { 'OK', now_us, {}, { taken }, { fence }, { records[1] }, {}, '' }
+return { 'OK', now_us, {}, { taken }, { fence }, { record }, {}, '' }

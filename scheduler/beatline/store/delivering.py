@@ -7,7 +7,7 @@ repeat after a lost reply settles nothing anew and tells what the consumer holds
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -23,7 +23,9 @@ class Settlement(NamedTuple):
     Attributes:
         id: The job.
         fence: Its fencing token.
-        outcome: ``end``, ``retry``, ``unknown`` (no such task here), ``return`` or ``bury``.
+        outcome: ``ack`` and ``keep`` are successes of plain jobs (ids of ours, no schedule) that
+            leave nothing behind, or their result; else ``end``, ``retry``, ``unknown`` (no such
+            task here), ``return`` or ``bury``.
         state: Final state, for ``end``.
         body: Result in msgpack, or forensics in JSON.
         ttl_ms: How long the result is kept; for ``unknown``, how long to wait for a worker.
@@ -39,6 +41,31 @@ class Settlement(NamedTuple):
     ttl_ms: int = 86_400_000
     delay_ms: int = 0
     detail: str = ""
+
+
+def arguments_of(settlements: Iterable[Settlement]) -> list[Argument]:
+    """
+    What scripts that end deliveries are told of them, see ``lua/parts/settling.lua``.
+
+    Plain successes come first, in short forms. Results share one ttl there; what is to be kept for
+    another time is told in full.
+    """
+    acks: list[Argument] = []
+    kept: list[Argument] = []
+    others: list[Argument] = []
+    shared_ttl_ms = 0
+    for one in settlements:
+        raw_id, fence, outcome, state, body, ttl_ms, delay_ms, detail = one
+        if outcome == "ack":
+            acks += (raw_id, fence)
+        elif outcome != "keep":
+            others += one
+        elif not kept or ttl_ms == shared_ttl_ms:
+            shared_ttl_ms = ttl_ms
+            kept += (raw_id, fence, b"SUCCESS\n" + body)
+        else:
+            others += (raw_id, fence, "end", state, body, ttl_ms, delay_ms, detail)
+    return [len(acks) // 2, len(kept) // 3, shared_ttl_ms, *acks, *kept, *others]
 
 
 class Delivery(NamedTuple):
@@ -110,8 +137,7 @@ class Call(NamedTuple):
         prefix: The partition's key prefix.
         consumer: Who.
         number: Number of the call.
-        acks: (id, fence) of jobs that ended well and leave nothing behind.
-        settlements: Ends with effects.
+        settlements: Ends of deliveries.
         limit: Take at most so many.
         holding: How many jobs the consumer will still hold after this call.
         tell_all: Tell all that is held, and empty the wake list.
@@ -122,7 +148,6 @@ class Call(NamedTuple):
     prefix: bytes
     consumer: Consumer
     number: int
-    acks: Sequence[tuple[bytes, int]] = ()
     settlements: Sequence[Settlement] = ()
     limit: int = 0
     holding: int = 0
@@ -142,13 +167,8 @@ class Call(NamedTuple):
             generation,
             self.holding,
             self.consumer.turns.next(),
-            len(self.acks),
         ]
-        for ack in self.acks:
-            arguments += ack
-        for settlement in self.settlements:
-            arguments += settlement
-        return arguments
+        return arguments + arguments_of(self.settlements)
 
 
 def settle(connection: HeldConnection, call: Call) -> Taken:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from redis.exceptions import ResponseError
 
-from beatline.store.delivering import Settlement
+from beatline.store.delivering import Settlement, arguments_of
 from beatline.wire.connection import Argument, HeldConnection
 from beatline.wire.scripts import script
 
@@ -140,7 +140,6 @@ def release(
     forensics: str,
     max_deliveries: int,
     result_ttl_ms: int,
-    acks: Sequence[tuple[bytes, int]] = (),
     settlements: Sequence[Settlement] = (),
 ) -> int:
     """
@@ -155,7 +154,7 @@ def release(
         forensics: JSON, kept where the job is buried.
         max_deliveries: Charges that bury a job.
         result_ttl_ms: How long results are kept.
-        acks, settlements: What the child had finished but not yet settled.
+        settlements: What the child had finished but not yet settled.
 
     Returns:
         Number of jobs that went back or were buried; 0 also where the worker was struck.
@@ -169,12 +168,8 @@ def release(
         forensics,
         max_deliveries,
         result_ttl_ms,
-        len(acks),
+        *arguments_of(settlements),
     ]
-    for ack in acks:
-        arguments += ack
-    for settlement in settlements:
-        arguments += settlement
     return int(connection.run(script("release"), prefix, *arguments)[1])
 
 

@@ -23,9 +23,11 @@ local function let_go(held, consumer, first, count, step, stale)
   return gone, places
 end
 
--- Plain acks: jobs that keep no result, belong to no schedule and have ids of ours.
-local function settle_acks(held, consumer, first, count, stale)
-  local gone = let_go(held, consumer, first, count, 2, stale)
+-- Plain successes: of jobs that belong to no schedule and have ids of ours. Acks (step 2) keep no
+-- result; behind id and fence of the others (step 3) it stands whole, to be kept for `ttl_ms`.
+local function settle_plain(held, consumer, first, count, step, ttl_ms, stale)
+  local gone, places = let_go(held, consumer, first, count, step, stale)
+  if step == 3 then keep_results(gone, places, ttl_ms) end
   for from = 1, #gone, 1000 do
     safely('HDEL', P .. 'jobs', unpack(gone, from, math.min(from + 999, #gone)))
   end

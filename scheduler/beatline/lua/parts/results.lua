@@ -1,13 +1,25 @@
 -- part results: what is kept of a job's end, for its time, and told to who waits.
--- `ttl_ms` is a number, or digits. A user without the right to publish may settle all the same:
--- waiters then look for themselves.
-local function keep_result(id, state, body, ttl_ms)
+-- A user without the right to publish may settle all the same: waiters then look for themselves.
+local function lifetime(ttl_ms)
   local ttl = tonumber(ttl_ms)
   if ttl ~= ttl_ms and ttl >= 1 and ttl <= 1e13 and not string.find(ttl_ms, '%D') then
-    ttl = ttl_ms
-  else
-    ttl = text(math.min(math.max(ttl, 1), 1e13))
+    return ttl_ms
   end
-  call('SET', P .. 'result:' .. id, state .. '\n' .. body, 'PX', ttl)
+  return text(math.min(math.max(ttl, 1), 1e13))
+end
+
+-- `ttl_ms` is a number, or digits.
+local function keep_result(id, state, body, ttl_ms)
+  call('SET', P .. 'result:' .. id, state .. '\n' .. body, 'PX', lifetime(ttl_ms))
   redis.pcall('PUBLISH', P .. 'done:' .. id, state)
+end
+
+-- Results of successes: each stands whole in ARGV, two behind its place.
+local function keep_results(ids, places, ttl_ms)
+  local ttl, kept, told, publish = lifetime(ttl_ms), P .. 'result:', P .. 'done:', redis.pcall
+  for i = 1, #ids do
+    local id = ids[i]
+    call('SET', kept .. id, ARGV[places[i] + 2], 'PX', ttl)
+    publish('PUBLISH', told .. id, 'SUCCESS')
+  end
 end

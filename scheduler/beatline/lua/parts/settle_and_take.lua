@@ -2,7 +2,7 @@
 local function settle_and_take()
   local worker, consumer, number, flags = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
   local limit, connection, holding = math.min(tonumber(ARGV[6]), 3000), ARGV[7], tonumber(ARGV[8])
-  local queues, acks = ARGV[9], tonumber(ARGV[10])
+  local queues = ARGV[9]
   local held, books = P .. 'held:' .. worker, P .. 'consumers:' .. worker
 
   local entry = safely('HGET', books, consumer)
@@ -24,14 +24,9 @@ local function settle_and_take()
   local is_marked = call('EXISTS', P .. 'deliveries', P .. 'attempts', P .. 'tombs',
     P .. 'cancelled',
     P .. 'unknown', P .. 'progress', P .. 'checkpoints', P .. 'unsure') > 0
-  if acks > 0 and not is_repeated then
-    local ended = settle_acks(held, consumer, 11, acks, stale)
-    settled = #ended
-    if is_marked then forget_marks(ended) end
-  end
-  if #ARGV > 10 + 2 * acks and not is_repeated then
-    local count, ended = settle_rich(held, consumer, 11 + 2 * acks, stale)
-    settled = settled + count
+  if ARGV[13] and not is_repeated then
+    local ended
+    settled, ended = settle_all(held, consumer, 10, stale)
     if is_marked then forget_marks(ended) end
   end
   if settled == 0 then allow_when_full() end

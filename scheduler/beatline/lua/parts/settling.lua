@@ -1,6 +1,7 @@
--- part settling: settlements with effects, 8 arguments each: id, fence, outcome, state, body,
--- ttl_ms, delay_ms, detail. Outcomes: end, retry, unknown (no such task here), return, bury.
--- Returns how many deliveries ended, and which of their jobs left no marks to be forgotten here.
+-- part settling: ends of deliveries. From ARGV[first] on: count of plain acks, count of plain results,
+-- the results' ttl in ms; (id, fence)*; (id, fence, result)*; then settlements with effects, 8
+-- arguments each: id, fence, outcome, state, body, ttl_ms, delay_ms, detail. Outcomes: end, retry,
+-- unknown (no such task here), return, bury.
 local function settle_rich(held, consumer, first, stale)
   local count = math.floor((#ARGV + 1 - first) / 8)
   local gone, places = let_go(held, consumer, first, count, 8, stale)
@@ -25,4 +26,30 @@ local function settle_rich(held, consumer, first, stale)
     if #ended >= plain then safely('HDEL', P .. 'jobs', unpack(ended, plain)) end
   end
   return #gone, ended
+end
+
+-- All of them: how many deliveries ended, and whose marks are to be forgotten.
+local function settle_all(held, consumer, first, stale)
+  local acks, results, at = tonumber(ARGV[first]), tonumber(ARGV[first + 1]), first + 3
+  local settled, ended = 0, {}
+  local function note(count, ids)
+    settled = settled + count
+    if #ended == 0 then
+      ended = ids
+    else
+      for i = 1, #ids do ended[#ended + 1] = ids[i] end
+    end
+  end
+  if acks > 0 then
+    local gone = settle_plain(held, consumer, at, acks, 2, nil, stale)
+    note(#gone, gone)
+    at = at + 2 * acks
+  end
+  if results > 0 then
+    local gone = settle_plain(held, consumer, at, results, 3, ARGV[first + 2], stale)
+    note(#gone, gone)
+    at = at + 3 * results
+  end
+  if ARGV[at] then note(settle_rich(held, consumer, at, stale)) end
+  return settled, ended
 end
