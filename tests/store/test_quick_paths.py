@@ -120,9 +120,90 @@ def test_enqueue_when_it_takes_the_short_way_then_it_does_what_the_whole_does(
     compare(partition, "enqueue", one_waits, change, arguments)
 
 
-def test_enqueue_when_usual_then_no_part_is_made(partition: Partition) -> None:
+def one_idles(partition: Partition) -> None:
+    """Nothing waits, and one consumer is idle."""
+    partition.tick()
+    partition.register()
+    partition.enqueue(A, number=4)
+    taker = partition.taker()
+    fence = taker.settle().deliveries[0].fence
+    assert taker.settle(acks=[(A, fence)]).is_idle
+
+
+@pytest.mark.parametrize(
+    ("change", "arguments"),
+    {
+        "usual": (nothing, ENQUEUE),
+        "kept": (nothing, (*ENQUEUE[:5], KEPT)),
+        "repeated": (nothing, (b"sender", 4, *ENQUEUE[2:])),
+        "nobody is idle": (drop("idle:q"), ENQUEUE),
+        "nobody is registered": (drop("workers"), ENQUEUE),
+        "another queue": (nothing, (*ENQUEUE[:5], make_record(queue="r"))),
+        "another priority": (nothing, (*ENQUEUE[:5], make_record(priority=9))),
+        "two priorities": (set_field("queues", b"q", "-94"), ENQUEUE),
+        "another one waits": (
+            lambda at: (
+                at.client.hset(at.key("queues"), "q", "-94"),
+                at.client.rpush(at.key("ready:q:9"), C),
+            ),
+            ENQUEUE,
+        ),
+        "paused": (set_field("queues", b"q", "P4"), ENQUEUE),
+        "idle in two queues": (
+            lambda at: at.taker(queues="q,r").settle(number=3),
+            ENQUEUE,
+        ),
+        "struck": (drop("consumers:w"), ENQUEUE),
+        "lease over": (set_field("watch", b"w", "99999999"), ENQUEUE),
+        "clock went back": (lambda at: at.clock.advance(-60_000), ENQUEUE),
+        "charged before": (set_field("deliveries", B, "1"), ENQUEUE),
+        "others failed": (set_field("attempts", C, "1"), ENQUEUE),
+        "garbage fence": (set_key("fence", "x"), ENQUEUE),
+        "garbage is idle": (
+            lambda at: (at.client.delete(at.key("idle:q")), at.client.sadd(at.key("idle:q"), "x")),
+            ENQUEUE,
+        ),
+        "garbage in the watch": (set_field("watch", b"w", "x"), ENQUEUE),
+        "idle of another type": (set_key("idle:q", "x"), ENQUEUE),
+        "queues of another type": (set_key("queues", "x"), ENQUEUE),
+        "watch of another type": (set_key("watch", "x"), ENQUEUE),
+        "workers of another type": (set_key("workers", "x"), ENQUEUE),
+        "books of another type": (set_key("consumers:w", "x"), ENQUEUE),
+        "fence of another type": (
+            lambda at: (at.client.delete(at.key("fence")), at.client.rpush(at.key("fence"), 1)),
+            ENQUEUE,
+        ),
+        "list of another type": (set_key("ready:q:4", "x"), ENQUEUE),
+    }.values(),
+)  # fmt: skip
+def test_enqueue_when_it_hands_over_in_short_then_it_does_what_the_whole_does(
+    partition: Partition, change: Change, arguments: tuple[Any, ...]
+) -> None:
+    partition.is_sound = False  # Some changes are garbage.
+
+    compare(partition, "enqueue", one_idles, change, arguments)
+
+
+@pytest.mark.parametrize("name", ["held:w", "wake:c:1", "offers"])
+def test_enqueue_when_it_cannot_hand_over_in_short_then_it_is_handed_over_all_the_same(
+    partition: Partition, name: str
+) -> None:
+    one_idles(partition)
+    set_key(name, "x")(partition)
+    partition.is_sound = False
+
+    partition.run("enqueue", *ENQUEUE)
+
+    left = partition.dump()
+    assert left["wake:c:1"][0].endswith(b" 0 0 16\n" + B + RECORD)
+    assert left["held:w"][B].split(b":")[1] == left["wake:c:1"][0].split()[0]
+    assert any(key.startswith(f"aside:{name}") for key in left)
+
+
+@pytest.mark.parametrize("scene", [one_waits, one_idles])
+def test_enqueue_when_usual_then_no_part_is_made(partition: Partition, scene: Change) -> None:
     usual = Script("usual", script("enqueue").source.replace("return rarely()", "error('long')"))
-    one_waits(partition)
+    scene(partition)
 
     reply = partition.connection.run(usual, partition.prefix, *ENQUEUE)
 

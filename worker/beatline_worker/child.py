@@ -1,19 +1,15 @@
 """
 A child of one lane: takes, runs and settles, one job after the other.
 
-A child is forked from the zygote after the app was loaded. It dies with its parent, leads its
-own process group so that a job's subprocesses go with it, and ignores the terminal's signals:
-its supervisor says when to stop, by the row that both share.
+A child is forked from the zygote after the app was loaded (see `birth`). Its supervisor says when
+to stop, by the row that both share.
 """
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import logging
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from types import FrameType
@@ -41,8 +37,6 @@ _RENEWAL_LOOK_S: Final = 0.02
 #: no longer than so many ms: neither Redis nor this child waits for the other then.
 _LARGE_BATCH: Final = 16
 _QUICK_HALF_MS: Final = 2.0
-#: prctl option: the signal that a process gets when its parent dies.
-_PR_SET_PDEATHSIG: Final = 1
 
 
 class Child:
@@ -310,35 +304,6 @@ class Child:
                 pass
         except BlockingIOError:
             pass
-
-
-def enter_child(parent: int) -> None:
-    """
-    Make a freshly forked process a child: it dies with its parent, leads its group, and hears no
-    terminal.
-
-    Args:
-        parent: Pid of the process that forked it.
-    """
-    die_with_parent(parent)
-    os.setpgid(0, 0)
-    signal.set_wakeup_fd(-1)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR2):
-        signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    gc.enable()
-
-
-def die_with_parent(parent: int) -> None:
-    """
-    Have the kernel kill this process when its parent dies; at once if that has happened already.
-
-    Where there is no such facility the process watches a pipe instead (see `zygote`).
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def _open_wakeup() -> int:

@@ -34,7 +34,8 @@ from beatline.logs import set_up_logging
 from beatline.trimming import trim_heap
 from beatline.wire.connection import Endpoint
 from beatline.wire.scripts import all_scripts
-from beatline_worker.child import Child, die_with_parent, enter_child
+from beatline_worker.birth import die_with_parent, enter_child
+from beatline_worker.child import Child
 from beatline_worker.messages import Channel
 from beatline_worker.options import DEFAULT_LANES, ChildOptions
 from beatline_worker.table import Table

@@ -8,25 +8,57 @@
 -- defer: prelude, record, marks, watched, fence, queues, handing, tombs, sender
 -- defer: make_ready, timeline, enqueuing
 --
--- The usual call is one new job that is ready at once, in a list where others wait already: it needs
--- no part, and making their functions would cost half of its time. Whatever else it finds, also after
--- its first write, the whole transition is run from its beginning: HSET says the same twice.
+-- The usual call is one new job that is ready at once: it goes behind others that wait, or into the
+-- hands of an idle consumer of this queue alone. It needs no part, and making their functions would
+-- cost half of its time. Whatever else it finds, also after its first writes, the whole transition is
+-- run from its beginning: HSET says the same twice, and a member that was popped is put back.
 local call, try, P = redis.call, redis.pcall, KEYS[1]
 local record, id, number = ARGV[7], ARGV[5], ARGV[3]
 if #ARGV == 7 and ARGV[6] == '0' and ARGV[4] == '0' and #id == 16 then
   local version, priority, flags, length = string.byte(record, 1, 4)
   local t = ARGV[1] == '0' and call('TIME') or { math.floor(ARGV[1] / 1e6), ARGV[1] % 1e6 }
+  local now_us, now_ms = t[1] * 1000000 + t[2], t[1] * 1000 + math.floor(t[2] / 1000)
   local book = P .. 'senders:' .. string.format('%d', t[1] / 3600)
   local entry = try('HGET', book, ARGV[2])
   local last = type(entry) == 'string' and tonumber(string.match(entry, '^(%d+):') or '')
   if last and last < tonumber(number) and version == 1 and length and length > 0
     and priority > 47 and priority < 58 and flags % 16 < 8 and flags % 4 < 2
     and #record > 4 + length and type(try('HSET', P .. 'jobs', id, record)) == 'number' then
-    local list = P .. 'ready:' .. string.sub(record, 5, 4 + length) .. ':' .. string.char(priority)
+    local queue, digit = string.sub(record, 5, 4 + length), string.char(priority)
+    local list, idle = P .. 'ready:' .. queue .. ':' .. digit, P .. 'idle:' .. queue
     local waiting = try('RPUSHX', list, id)
-    if type(waiting) == 'number' and waiting > 0 then
+    local is_done, member = type(waiting) == 'number' and waiting > 0, nil
+    if waiting == 0 and try('HGET', P .. 'queues', queue) == '-' .. digit
+      and call('EXISTS', P .. 'deliveries', P .. 'attempts') == 0 then
+      member = try('SPOP', idle)
+      is_done = member == false and call('RPUSH', list, id)
+    end
+    if type(member) == 'string' then
+      local worker, consumer, connection, queues =
+        string.match(member, '^([^|]+)|([^|]+)|(%d+)|(.+)$')
+      local deadline = queues == queue and try('ZSCORE', P .. 'workers', worker)
+      local watched = try('HGET', P .. 'watch', 'w') or '0'
+      local is_alive = type(deadline) == 'string' and type(watched) == 'string'
+        and string.find(watched, '^%d+$') and deadline + 0 >= watched + 0
+      local fence = string.format('%.0f', now_us)
+      local before = is_alive and try('HEXISTS', P .. 'consumers:' .. worker, consumer) == 1
+        and (try('SET', P .. 'fence', fence, 'GET') or '')
+      if type(before) == 'string' then
+        before = tonumber(before)
+        if before and before >= now_us and before < 8e15 then
+          fence = string.format('%.0f', math.floor(before) + 1)
+          call('SET', P .. 'fence', fence)
+        end
+        local wake, offer = consumer .. ':' .. connection, fence .. ' 0 0 16\n' .. id .. record
+        is_done = type(try('HSET', P .. 'held:' .. worker, id, consumer .. ':' .. fence)) == 'number'
+          and type(try('ZADD', P .. 'offers', now_ms, worker .. '|' .. wake)) == 'number'
+          and type(try('RPUSH', P .. 'wake:' .. wake, offer)) == 'number'
+      end
+      if not is_done then call('SADD', idle, member) end
+    end
+    if is_done then
       call('HSET', book, ARGV[2], number .. ':')
-      return { 'OK', '', t[1] * 1000 + math.floor(t[2] / 1000) }
+      return { 'OK', '', now_ms }
     end
   end
 end
