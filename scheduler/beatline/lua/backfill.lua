@@ -10,7 +10,8 @@
 --   "CHANGED", the run's entry}: `<stands> <made> <skipped> <"1" done> <begun ms> <last ms> <note>`.
 -- include: prelude, numbers, record, job, counting, quarantine, marks, ledger, meeting
 -- defer: watched, fence, queues, handing
--- include: results, timeline, buffering, finish, place, cancelling, overlapping, make_ready, tombs
+-- include: results, timeline, buffering, finish, place
+-- include: cancelling, overlapping, handing_one, make_ready, tombs
 -- include: unfilled
 -- Jobs of a schedule that wait for their turn at most; its own occurrences find room beside them.
 local MOST_IN_LINE, MOST_RUNS = 500, 100

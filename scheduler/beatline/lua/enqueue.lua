@@ -5,13 +5,14 @@
 --   due: "0" now, "+ms" after the server's now, or an instant in ms.
 -- REPLY: {"OK"|"REPEATED", refused positions (1-based) separated by spaces, server's now in ms}
 -- RAISES: BADRECORD a record cannot be read, or its id is not one; TOOLARGE over 10,000 jobs.
+-- include: handing_one
 -- defer: prelude, record, marks, watched, fence, queues, handing, tombs, sender
 -- defer: make_ready, timeline, enqueuing
 --
 -- The usual call is one new job that is ready at once: it goes behind others that wait, or into the
 -- hands of an idle consumer of this queue alone. It needs no part, and making their functions would
 -- cost half of its time. Whatever else it finds, also after its first writes, the whole transition is
--- run from its beginning: HSET says the same twice, and a member that was popped is put back.
+-- run from its beginning: HSET says the same twice.
 local call, try, P = redis.call, redis.pcall, KEYS[1]
 local record, id, number = ARGV[7], ARGV[5], ARGV[3]
 if #ARGV == 7 and ARGV[6] == '0' and ARGV[4] == '0' and #id == 16 then
@@ -25,36 +26,12 @@ if #ARGV == 7 and ARGV[6] == '0' and ARGV[4] == '0' and #id == 16 then
     and priority > 47 and priority < 58 and flags % 16 < 8 and flags % 4 < 2
     and #record > 4 + length and type(try('HSET', P .. 'jobs', id, record)) == 'number' then
     local queue, digit = string.sub(record, 5, 4 + length), string.char(priority)
-    local list, idle = P .. 'ready:' .. queue .. ':' .. digit, P .. 'idle:' .. queue
+    local list = P .. 'ready:' .. queue .. ':' .. digit
     local waiting = try('RPUSHX', list, id)
-    local is_done, member = type(waiting) == 'number' and waiting > 0, nil
-    if waiting == 0 and try('HGET', P .. 'queues', queue) == '-' .. digit
-      and call('EXISTS', P .. 'deliveries', P .. 'attempts') == 0 then
-      member = try('SPOP', idle)
-      is_done = member == false and call('RPUSH', list, id)
-    end
-    if type(member) == 'string' then
-      local worker, consumer, connection, queues =
-        string.match(member, '^([^|]+)|([^|]+)|(%d+)|(.+)$')
-      local deadline = queues == queue and try('ZSCORE', P .. 'workers', worker)
-      local watched = try('HGET', P .. 'watch', 'w') or '0'
-      local is_alive = type(deadline) == 'string' and type(watched) == 'string'
-        and string.find(watched, '^%d+$') and deadline + 0 >= watched + 0
-      local fence = string.format('%.0f', now_us)
-      local before = is_alive and try('HEXISTS', P .. 'consumers:' .. worker, consumer) == 1
-        and (try('SET', P .. 'fence', fence, 'GET') or '')
-      if type(before) == 'string' then
-        before = tonumber(before)
-        if before and before >= now_us and before < 8e15 then
-          fence = string.format('%.0f', math.floor(before) + 1)
-          call('SET', P .. 'fence', fence)
-        end
-        local wake, offer = consumer .. ':' .. connection, fence .. ' 0 0 16\n' .. id .. record
-        is_done = type(try('HSET', P .. 'held:' .. worker, id, consumer .. ':' .. fence)) == 'number'
-          and type(try('ZADD', P .. 'offers', now_ms, worker .. '|' .. wake)) == 'number'
-          and type(try('RPUSH', P .. 'wake:' .. wake, offer)) == 'number'
-      end
-      if not is_done then call('SADD', idle, member) end
+    local is_done = type(waiting) == 'number' and waiting > 0
+    if waiting == 0 then
+      local how = hand_one(queue, digit, id, record, now_us)
+      is_done = how == 'handed' or how == 'nobody' and call('RPUSH', list, id)
     end
     if is_done then
       call('HSET', book, ARGV[2], number .. ':')

@@ -11,7 +11,7 @@
 -- include: prelude, numbers, record, job, counting, ledger, meeting
 -- defer: quarantine, marks, watched, fence, queues, handing, results, timeline, buffering, finish
 -- defer: place, cancelling, overlapping, tombs
--- include: make_ready, occurring, advancing
+-- include: handing_one, make_ready, occurring, advancing
 local reply, at = { text(now_us), '' }, 2
 while ARGV[at] do
   local steps = tonumber(ARGV[at + 6])

@@ -6,7 +6,7 @@
 -- REPLY: {"OK", number of jobs returned}
 -- include: prelude, record, job, counting, quarantine, marks
 -- defer: watched, fence, queues, handing
--- include: make_ready, ledger, results, timeline, buffering, finish
+-- include: handing_one, make_ready, ledger, results, timeline, buffering, finish
 -- include: holding, consumer, returning
 allow_when_full()
 local worker, consumer, held = ARGV[2], ARGV[3], P .. 'held:' .. ARGV[2]

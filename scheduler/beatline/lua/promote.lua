@@ -5,7 +5,7 @@
 -- REPLY: {moved, next due in ms or "", server's now in µs, {schedule, due in ms, …}}
 -- include: prelude
 -- defer: quarantine, marks, watched, fence, queues, handing, tombs
--- include: make_ready
+-- include: handing_one, make_ready
 allow_when_full()
 local limit = math.min(tonumber(ARGV[2]), 1000)
 local due = safely('ZRANGE', P .. 'timeline', '-inf', text(now_ms), 'BYSCORE', 'LIMIT', 0, limit)

@@ -6,7 +6,8 @@
 --   result ttl in ms, ends of deliveries as in part settling.
 -- REPLY: {"OK"|"GONE", number of jobs returned}; GONE: reclaim does it.
 -- include: prelude, record, results, acking
--- defer: numbers, job, counting, quarantine, marks, watched, fence, queues, handing, make_ready, timeline
+-- defer: numbers, job, counting, quarantine, marks, watched
+-- defer: fence, queues, handing, handing_one, make_ready, timeline
 -- defer: ledger, buffering, finish, holding, consumer, retrying, settling_special, returning
 -- include: settling
 allow_when_full()

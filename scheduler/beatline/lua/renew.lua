@@ -8,7 +8,7 @@
 -- REPLY: {"OK"|"GONE"|"UNKNOWN", now in µs, cancelled ids held here, ids no longer held here,
 --   ids held here that the list lacks, control messages, consumer:fence of each cancelled id}
 -- include: prelude, watched
--- defer: record, job, counting, quarantine, marks, fence, queues, handing, make_ready, ledger
+-- defer: record, job, counting, quarantine, marks, fence, queues, handing, handing_one, make_ready, ledger
 -- defer: results, timeline, buffering, finish, holding, consumer, returning
 allow_when_full()
 local worker, lease_ms, held = ARGV[2], tonumber(ARGV[3]), P .. 'held:' .. ARGV[2]

@@ -4,7 +4,7 @@
 -- REPLY: {"OK"|"RUNNING"|"DONE"|"UNKNOWN", state or worker}
 -- include: prelude, record, job, quarantine, marks
 -- defer: watched, fence, queues, handing
--- include: make_ready, timeline, tombs, place, living
+-- include: handing_one, make_ready, timeline, tombs, place, living
 allow_when_full()
 local id, due_ms = ARGV[2], tonumber(ARGV[3])
 local job, answer = living_job(id)

@@ -5,7 +5,7 @@
 -- REPLY: {ids that were dead letters}
 -- include: prelude, record, job, quarantine, marks
 -- defer: watched, fence, queues, handing
--- include: make_ready, tombs
+-- include: handing_one, make_ready, tombs
 allow_when_full()
 local done = {}
 for at = 3, #ARGV do

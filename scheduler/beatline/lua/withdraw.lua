@@ -5,7 +5,7 @@
 -- REPLY: {offers withdrawn, dead letters dropped}
 -- include: prelude, record, job, counting, quarantine, marks
 -- defer: watched, fence, queues, handing
--- include: make_ready, ledger, results, timeline, buffering, finish
+-- include: handing_one, make_ready, ledger, results, timeline, buffering, finish
 -- include: holding, consumer, returning
 allow_when_full()
 local age_ms, ttl_ms = tonumber(ARGV[2]), tonumber(ARGV[3])

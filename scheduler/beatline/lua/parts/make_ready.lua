@@ -7,6 +7,11 @@ local function make_ready(queue, priority, ids, at_front)
   if #ids == 0 or #ids <= 1000 and safely(push .. 'X', list, unpack(row)) > 0 then
     return
   end
+  local record = #ids == 1 and safely('HGET', P .. 'jobs', ids[1])
+  local how = record and hand_one(queue, priority, ids[1], record, now_us)
+  if how == 'handed' or how == 'nobody' and safely(push, list, ids[1]) then
+    return
+  end
   local entry = safely('HGET', P .. 'queues', queue)
   if not entry or not string.find(entry, priority, 2, true) then
     entry = rarely().note_priority(queue, priority)
