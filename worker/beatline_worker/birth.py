@@ -1,8 +1,8 @@
 """
 A forked process becomes a child.
 
-It dies with its parent, leads its own process group so that a job's subprocesses go with it,
-ignores the terminal's signals, and lets those go first on whom all others wait.
+It dies with its parent, leads its own process group so that a job's subprocesses go with it, and
+ignores the terminal's signals.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import gc
 import os
 import signal
 import sys
-from contextlib import suppress
 from typing import Final
 
 #: prctl option: the signal that a process gets when its parent dies.
@@ -28,25 +27,12 @@ def enter_child(parent: int) -> None:
         parent: Pid of the process that forked it.
     """
     die_with_parent(parent)
-    _let_others_first()
     os.setpgid(0, 0)
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     gc.enable()
-
-
-def _let_others_first() -> None:
-    """
-    Where cores are scarce, who keeps a promise goes before who works: beat, supervisor, Redis.
-
-    The batch class has the same share of the cores, but its processes do not preempt others when
-    they wake (sched(7)). Without it the first jobs of a burst hold up the making of the others.
-    """
-    if sys.platform == "linux" and os.sched_getscheduler(0) == os.SCHED_OTHER:
-        with suppress(OSError):  # a container may forbid it
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def die_with_parent(parent: int) -> None:
