@@ -19,7 +19,7 @@ from beatline.job import Job
 from beatline.units import moment_of
 
 if TYPE_CHECKING:
-    from beatline.store.delivering import Delivery
+    pass
 
 
 class Courier(Protocol):
@@ -207,35 +207,6 @@ class Entered:
 def enter_job(request: JobRequest) -> Entered:
     """A context in which ``current_job()`` is this request; for whoever runs a job's body."""
     return Entered(request)
-
-
-def request_for(
-    job: Job,
-    delivery: Delivery,
-    *,
-    worker: str = "",
-    hostname: str = "",
-    courier: Courier | None = None,
-) -> JobRequest:
-    """
-    The request of a delivery.
-
-    Args:
-        job: The decoded record.
-        delivery: The handing-over.
-        worker: Id of the worker.
-        hostname: Machine that it runs on.
-        courier: Carries progress and checkpoints.
-    """
-    return JobRequest(
-        job,
-        retries=delivery.attempts,
-        delivery=delivery.deliveries + 1,
-        fence=delivery.fence,
-        worker=worker,
-        hostname=hostname,
-        courier=courier,
-    )
 
 
 def direct_call(task: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> JobRequest:

@@ -269,8 +269,9 @@ class Child:
         settlement: Settlement | None = None
         try:
             self._in_body = run
-            # What was asked for since the lane says that this job runs.
-            self._interrupt()
+            if self._lane.is_asked:
+                # Since the lane says that this job runs.
+                self._interrupt()
             settlement = self._executor.run(run, now_ms)
             self._in_body = None
         except INTERRUPTIONS as reason:

@@ -8,7 +8,6 @@ body raises ends in a settlement; nothing that a job does may end the child's lo
 
 from __future__ import annotations
 
-import inspect
 import json
 import logging
 import random
@@ -18,6 +17,7 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import nullcontext
+from types import CoroutineType
 from typing import Any, Final
 
 import msgspec
@@ -39,7 +39,7 @@ from beatline.errors import (
 from beatline.ids import id_text, is_ours
 from beatline.job import Job, read_job
 from beatline.outcome import failure_body, success_body
-from beatline.request import Courier, JobRequest, enter_job, request_for
+from beatline.request import Courier, JobRequest, enter_job
 from beatline.states import JobState
 from beatline.store.delivering import Delivery, Settlement
 from beatline.task import Task
@@ -159,9 +159,11 @@ class Executor:
             job,
             delivery,
             task.for_child(),
-            request_for(
+            JobRequest(
                 job,
-                delivery,
+                retries=delivery.attempts,
+                delivery=delivery.deliveries + 1,
+                fence=delivery.fence,
                 worker=self._worker,
                 hostname=self._hostname,
                 courier=self._courier,
@@ -205,7 +207,7 @@ class Executor:
                 if "before_start" in self._hooks_of(task):
                     task.before_start(run.request.id, job.args, job.kwargs)
                 value = task.begin_body(job.args, job.kwargs)
-                if inspect.iscoroutine(value):
+                if isinstance(value, CoroutineType):
                     with self._loop_turn:
                         value = self.keeper.run(value)
         # A job may raise anything, SystemExit and KeyboardInterrupt included; all of it is the

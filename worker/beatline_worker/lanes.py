@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import mmap
 import struct
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 #: Bytes of a lane.
@@ -37,6 +38,14 @@ _ID_AT: Final = 64
 _TASK_AT: Final = 272
 #: Longest id or name of a task that is kept, bytes.
 _LONGEST: Final = 200
+_BYTES: Final = tuple(bytes((number,)) for number in range(256))
+
+
+@lru_cache(maxsize=1_000)
+def _written(task: str) -> bytes:
+    """A task's name as it stands in a lane: its length, and as much of it as fits."""
+    name = task.encode()[:_LONGEST]
+    return _BYTES[len(name)] + name
 
 
 class Running(NamedTuple):
@@ -73,7 +82,7 @@ class Lane:
         """Say which job is in hand from now on; its fence is written last."""
         memory, at = self._memory, self._at
         length = len(raw_id)
-        memory[at + _ID_AT : at + _ID_AT + 1 + length] = bytes((length,)) + raw_id
+        memory[at + _ID_AT : at + _ID_AT + 1 + length] = _BYTES[length] + raw_id
         memory[at + _TASK_AT] = 0
         _START.pack_into(memory, at + _LAST_AT, fence, started_ns, 0, 0, 0)
         self._numbers[0] = fence
@@ -83,8 +92,8 @@ class Lane:
     ) -> None:
         """Say what the job in hand is, and its time limits (0 none), as its body begins."""
         memory, at = self._memory, self._at
-        name = task.encode()[:_LONGEST]
-        memory[at + _TASK_AT : at + _TASK_AT + 1 + len(name)] = bytes((len(name),)) + name
+        name = _written(task)
+        memory[at + _TASK_AT : at + _TASK_AT + len(name)] = name
         fence = self._numbers[0]
         _START.pack_into(memory, at + _LAST_AT, fence, started_ns, soft_ms, hard_ms, flags)
 
@@ -96,6 +105,11 @@ class Lane:
         """The supervisor: interrupt this delivery by ``kind``, INTERRUPT_*."""
         self._numbers[_KIND] = kind
         self._numbers[_INTERRUPT] = fence
+
+    @property
+    def is_asked(self) -> bool:
+        """The child: whether there is something new in `asked`."""
+        return self._numbers[_INTERRUPT] != 0
 
     def asked(self) -> tuple[int, int]:
         """The child: (fence, kind) of the interruption that was asked for last, once."""
