@@ -30,7 +30,7 @@ class Key(NamedTuple):
 
 #: All keys, after ``{ns:p}:``.
 KEYS: Final = (
-    Key("timeline", "zset", "owned by its members", "due ms -> job member or schedule"),
+    Key("timeline", "zset", "owned by its members", "due ms (jobs: to the µs) -> member"),
     Key("jobs", "hash", "owned by its jobs", "id -> record"),
     Key("ready:*", "list", "empty when drained", "ids, by queue and priority"),
     Key("queues", "hash", "permanent", "queue -> paused mark and used priorities"),

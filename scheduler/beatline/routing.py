@@ -31,7 +31,7 @@ from beatline.options import (
 )
 from beatline.payload import plain
 from beatline.settings import Duration, Settings, check_priority, check_queue
-from beatline.units import duration_ms, instant_ms
+from beatline.units import duration_ms, instant_ms, instant_us
 
 #: How far a job must have got before the call returns: the server's memory (as its persistence
 #: setting has it), its disk, or one replica.
@@ -193,13 +193,19 @@ def _when(
             raise InvalidSetting(
                 f"eta {eta!r} is not a datetime", remedy="pass a datetime, or use countdown"
             )
-        eta_ms = instant_ms(eta, app_zone(settings))
-        return str(max(eta_ms, 0)), {"eta": eta_ms}
+        eta_us = instant_us(eta, app_zone(settings))
+        return _due_text(max(eta_us, 0)), {"eta": -(-eta_us // 1_000)}
     if "countdown" not in said:
         return NOW, {}
     delay_ms = _countdown_ms(said["countdown"])
     # The server adds the delay to its own now; the record keeps the instant for those who ask.
     return (f"+{delay_ms}" if delay_ms else NOW), {"eta": server_now_ms() + delay_ms}
+
+
+def _due_text(eta_us: int) -> str:
+    """An instant in ms as scripts read it: to the microsecond, where there are any."""
+    eta_ms, rest_us = divmod(eta_us, 1_000)
+    return f"{eta_ms}.{rest_us:03}" if rest_us else str(eta_ms)
 
 
 def app_zone(settings: Settings) -> ZoneInfo:

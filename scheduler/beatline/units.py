@@ -69,9 +69,9 @@ def duration_text(ms: int) -> str:
     return "".join(parts)
 
 
-def instant_ms(moment: datetime, zone: tzinfo | None = None) -> int:
+def instant_us(moment: datetime, zone: tzinfo | None = None) -> int:
     """
-    The instant in UTC milliseconds, rounded up, so that a job is never early.
+    The instant in UTC microseconds, as a datetime has it.
 
     Args:
         moment: An aware datetime, or a naive one where ``zone`` says what it means.
@@ -87,7 +87,12 @@ def instant_ms(moment: datetime, zone: tzinfo | None = None) -> int:
                 remedy="pass an aware datetime, such as datetime.now(timezone.utc)",
             )
         moment = moment.replace(tzinfo=zone)
-    return -((_EPOCH - moment) // _MS)
+    return (moment - _EPOCH) // _US
+
+
+def instant_ms(moment: datetime, zone: tzinfo | None = None) -> int:
+    """The same in UTC milliseconds, rounded up, so that a job is never early."""
+    return -(-instant_us(moment, zone) // 1_000)
 
 
 def moment_of(ms: int) -> datetime:

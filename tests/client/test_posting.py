@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import redis
 
 from beatline import App, JobState, Task
 from beatline.errors import (
@@ -175,6 +176,21 @@ class TestOptions:
         assert NEW_YEAR_MS == view.due_ms
         assert view.job is not None
         assert {"eta": NEW_YEAR_MS} == view.job.options
+
+    def test_eta_when_between_milliseconds_then_job_is_due_to_the_microsecond(
+        self, app: App, task: Task[..., Any], redis_url: str
+    ) -> None:
+        eta = datetime(2030, 1, 1, tzinfo=UTC) + timedelta(microseconds=501)
+
+        view = self.send(app, task, eta=eta)
+
+        with redis.Redis.from_url(redis_url) as client:
+            found: Any = client.zrange("{sched:0}:timeline", 0, -1, withscores=True)
+        ((_, score),) = found
+        assert NEW_YEAR_MS + 0.501 == pytest.approx(score, abs=0.0005)
+        assert NEW_YEAR_MS + 1 == view.due_ms
+        assert view.job is not None
+        assert {"eta": NEW_YEAR_MS + 1} == view.job.options
 
     def test_eta_when_naive_then_is_in_the_apps_zone(self, make_app: Callable[..., App]) -> None:
         app = make_app(timezone="Europe/Berlin")

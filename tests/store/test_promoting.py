@@ -35,6 +35,36 @@ def test_promote_when_a_microsecond_early_then_nothing_moves(partition: Partitio
     assert answer.moved == 0
 
 
+def test_promote_when_due_between_milliseconds_then_it_moves_to_the_microsecond(
+    partition: Partition,
+) -> None:
+    due_ms = partition.clock.now_ms + 1000
+    partition.enqueue(A, due=f"{due_ms}.503")
+    partition.enqueue(B, due=f"{due_ms}.504", number=2)
+
+    partition.clock.advance(1000.502)
+    early = promote(partition.connection, partition.prefix)
+    partition.clock.advance(0.001)
+    on_time = promote(partition.connection, partition.prefix)
+
+    heads = [round((one.next_due_ms or 0) - due_ms, 3) for one in (early, on_time)]
+    assert ([0, 1], [0.503, 0.504]) == ([early.moved, on_time.moved], heads)
+    assert partition.dump()["ready:q:4"] == [A]
+
+
+def test_enqueue_when_the_instant_between_milliseconds_has_passed_then_it_is_ready(
+    partition: Partition,
+) -> None:
+    now_ms = partition.clock.now_ms
+    partition.clock.advance(0.5)
+
+    partition.enqueue(A, due=f"{now_ms}.500")
+    partition.enqueue(B, due=f"{now_ms}.501", number=2)
+
+    state = partition.dump()
+    assert ([A], [b"j4" + B + b"q"]) == (state["ready:q:4"], list(state["timeline"]))
+
+
 def test_promote_when_many_are_due_then_they_become_ready_in_order_of_their_instants(
     partition: Partition,
 ) -> None:

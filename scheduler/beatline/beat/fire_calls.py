@@ -46,7 +46,7 @@ class Head(NamedTuple):
         now_us: The server's clock at that moment.
     """
 
-    due_ms: int | None
+    due_ms: float | None
     now_us: int
 
     @property

@@ -129,7 +129,7 @@ class PartitionRound:
             if gap is not None:
                 roles.absences.note_gap(*gap)
 
-    def _until(self, due_ms: int | None) -> float:
+    def _until(self, due_ms: float | None) -> float:
         if due_ms is None:
             return LONGEST_US / 1_000_000
         left_us = due_ms * 1_000 - self.roles.clock.now_us()

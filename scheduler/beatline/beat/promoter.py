@@ -35,7 +35,7 @@ class Due(NamedTuple):
     """
 
     moved: int
-    next_due_ms: int | None
+    next_due_ms: float | None
     schedules: list[tuple[str, int]]
     is_behind: bool
 

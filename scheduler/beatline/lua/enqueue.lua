@@ -2,7 +2,7 @@
 -- Guarantee: all jobs of a call or none; a repeated call number has no second effect (R8); refused
 -- as a whole when memory is full (R24), except that a repeat is told what the first call did.
 -- ARGV: now, sender, call, check ("1": ids are the caller's own), then per job: id, due, record.
---   due: "0" now, "+ms" after the server's now, or an instant in ms.
+--   due: "0" now, "+ms" after the server's now, or an instant in ms, with three decimals at most.
 -- REPLY: {"OK"|"REPEATED", refused positions (1-based) separated by spaces, server's now in ms}
 -- RAISES: BADRECORD a record cannot be read, or its id is not one; TOOLARGE over 10,000 jobs.
 -- include: handing_one

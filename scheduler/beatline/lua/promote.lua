@@ -8,7 +8,8 @@
 -- include: handing_one, make_ready
 allow_when_full()
 local limit = math.min(tonumber(ARGV[2]), 1000)
-local due = safely('ZRANGE', P .. 'timeline', '-inf', text(now_ms), 'BYSCORE', 'LIMIT', 0, limit)
+local now = string.format('%.3f', now_us / 1000)
+local due = safely('ZRANGE', P .. 'timeline', '-inf', now, 'BYSCORE', 'LIMIT', 0, limit)
 
 -- Id, and priority with queue, of a job's member.
 local function read_member(member)

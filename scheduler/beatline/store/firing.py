@@ -117,7 +117,7 @@ class Answer(NamedTuple):
 
     fired: list[Fired]
     now_us: int
-    head_ms: int | None
+    head_ms: float | None
 
 
 def pack_fire(prefix: bytes, advances: Iterable[Advance], now_us: int = 0) -> bytes:

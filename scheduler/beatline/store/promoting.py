@@ -23,7 +23,7 @@ class Promoted(NamedTuple):
     """
 
     moved: int
-    next_due_ms: int | None
+    next_due_ms: float | None
     now_us: int
     schedules: list[tuple[str, int]]
 
@@ -37,12 +37,12 @@ def promote(connection: HeldConnection, prefix: bytes, limit: int = 500) -> Prom
     moved, head, now_us, due = connection.run(script("promote"), prefix, limit)
     # Names that are not UTF-8 keep their bytes as surrogates, so that they can be taken off.
     schedules = [
-        (due[at].decode("utf-8", "surrogateescape"), instant_of(due[at + 1]))
+        (due[at].decode("utf-8", "surrogateescape"), int(instant_of(due[at + 1])))
         for at in range(0, len(due), 2)
     ]
     return Promoted(int(moved), instant_of(head) if head else None, int(now_us), schedules)
 
 
-def instant_of(score: bytes) -> int:
+def instant_of(score: bytes) -> float:
     """The instant of a score, ms; garbage may have put infinite ones there."""
-    return int(max(-_FURTHEST, min(float(score), _FURTHEST)))
+    return max(-_FURTHEST, min(float(score), _FURTHEST))

@@ -7,6 +7,7 @@ so that a long queue keeps nobody waiting; what moves meanwhile may be seen twic
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import islice, zip_longest
 from typing import Any, Final
@@ -334,9 +335,9 @@ def _counted(connection: HeldConnection, *command: Argument) -> int:
 
 
 def _ms(score: bytes) -> int:
-    """A score of ours in ms; a foreign one may be infinite."""
+    """A score of ours in whole ms, rounded up; a foreign one may be infinite."""
     value = float(score)
-    return int(min(max(value, -_FARTHEST_MS), _FARTHEST_MS))
+    return math.ceil(min(max(value, -_FARTHEST_MS), _FARTHEST_MS))
 
 
 def _text(raw: bytes) -> str:

@@ -8,6 +8,7 @@ fires, many of them are sent ahead of their answers, each with its own instant.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
@@ -346,5 +347,5 @@ class BeatDriver:
         )
         for member, score in zip(found[::2], found[1::2], strict=True):
             if not member.startswith(b"s"):
-                return int(float(score))
+                return math.ceil(float(score))
         return None

@@ -29,10 +29,10 @@ local function enqueue_all()
       local place = string.sub(record, 2, 2) .. string.sub(record, 5, 4 + length)
       local due_ms = due == '0' and 0 or tonumber(due)
         + (string.byte(due) == 43 and math.ceil(now_us / 1000) or 0)
-      if due_ms > now_ms then
+      if due_ms > now_us / 1000 then
         earliest = math.min(earliest, due_ms)
         timed = timed or {}
-        timed[#timed + 1] = text(due_ms)
+        timed[#timed + 1] = string.format(due_ms % 1 == 0 and '%.0f' or '%.3f', due_ms)
         timed[#timed + 1] = member_of(id, place, has_own_id(flags))
       elseif ready[place] then
         table.insert(ready[place], id)
