@@ -302,6 +302,7 @@ def test_beat_when_a_schedule_is_paused_by_hand_then_rests(beats: Beats, redis_u
 
 def test_health_when_rounds_go_through_then_is_young(beats: Beats, redis_url: str) -> None:
     running = beats(redis_url).wait_until_leading()
+    eventually(lambda: running.beat.health.has_run, what="a round")
 
     health = running.beat.health
 

@@ -48,6 +48,22 @@ def test_firer_when_several_are_due_at_once_then_the_most_frequent_goes_first(
     assert ["d", "c", "b", "a"] == [schedule_of[raw_id] for raw_id in stage.ready()[-4:]]
 
 
+def test_firer_when_very_many_are_due_at_once_then_the_most_frequent_go_first(
+    stage: Stage,
+) -> None:
+    rare = [every(f"a-{number}", "2s") for number in range(1_000)]
+    stage.declare(*rare, *(every(f"z-{number}", "1s") for number in range(40)))
+    beat = stage.beat()
+    stage.play(beat, 3_500)
+    seen = len(stage.ready())
+
+    stage.play(beat, 500)
+
+    schedule_of = {job.id: job.schedule or "" for job in stage.jobs()}
+    fired = [schedule_of[raw_id][0] for raw_id in stage.ready()[seen:]]
+    assert ["z"] * 40 + ["a"] * 1_000 == fired
+
+
 def test_firer_when_nothing_is_due_yet_then_makes_nothing(stage: Stage) -> None:
     stage.declare(every("tick"))
     beat = stage.beat()

@@ -119,7 +119,7 @@ MUTANTS = (
     Mutant(
         "R22 what has ended stays open",
         "settle",
-        "safely('SREM', P .. 'open:' .. job.schedule, id)",
+        "safely('SREM', P .. 'open:' .. name, id)",
         "",
     ),
 )

@@ -31,6 +31,8 @@ LONGEST_ACT_S: Final = 0.25
 _MOST_IN_VAIN: Final = 3
 #: Most schedules that are fired before due jobs are promoted: jobs wait 2 ms for them.
 _MOST_EXPECTED: Final = 32
+#: Most that are fired between two promotions.
+_MOST_AT_ONCE: Final = 256
 #: With so much time before anything is due, definitions are read ahead, seconds.
 _SPARE_S: Final = 0.03
 
@@ -87,14 +89,16 @@ class PartitionRound:
 
     def _act(self) -> float:
         """Promote and fire what is due; seconds until something is due again."""
-        promoter, firer = self.roles.promoter, self.roles.firer
+        promoter, firer, known = self.roles.promoter, self.roles.firer, self.roles.known
         until = self._monotonic() + LONGEST_ACT_S
         # One round trip instead of two: most of what is due is known without asking.
-        expected = self.roles.known.due_by(self.roles.clock.now_us() // 1_000, _MOST_EXPECTED)
+        expected = known.due_by(self.roles.clock.now_us() // 1_000, _MOST_EXPECTED)
         due = self._fire(expected)[1] if expected else promoter.run()
         in_vain = 0
         while due.schedules or firer.has_more:
-            has_fired, due = self._fire(due.schedules)
+            # In the order in which they are due as far as that is known, not in that of names.
+            expected = known.due_by(self.roles.clock.now_us() // 1_000, _MOST_AT_ONCE)
+            has_fired, due = self._fire(expected or due.schedules)
             in_vain = 0 if has_fired or due.moved else in_vain + 1
             if in_vain >= _MOST_IN_VAIN:
                 # What is due cannot be fired now. To ask again at once would go on for ever.
@@ -103,7 +107,7 @@ class PartitionRound:
                 return 0.0
         self._stuck.reset()
         seconds = 0.0 if due.is_behind else self._until(due.next_due_ms)
-        if seconds > _SPARE_S and self.roles.known.read_ahead():
+        if seconds > _SPARE_S and known.read_ahead():
             return 0.0
         return seconds
 

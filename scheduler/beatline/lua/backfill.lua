@@ -10,7 +10,7 @@
 --   "CHANGED", the run's entry}: `<stands> <made> <skipped> <"1" done> <begun ms> <last ms> <note>`.
 -- include: prelude, numbers, record, job, counting, quarantine, marks, ledger, meeting
 -- defer: watched, fence, queues, handing
--- include: results, timeline, buffering, finish, place
+-- include: results, timeline, buffering, closing, finish, place
 -- include: cancelling, overlapping, handing_one, make_ready, tombs
 -- include: unfilled
 -- Jobs of a schedule that wait for their turn at most; its own occurrences find room beside them.

@@ -9,7 +9,7 @@
 -- REPLY: {server's now in µs, due in ms of the timeline's head or "", then per schedule:
 --   {"OK", fired, skipped} | {"STALE"|"PAUSED"|"ABSENT"|"EARLY"}}
 -- include: prelude, numbers, record, job, counting, ledger, meeting
--- defer: quarantine, marks, watched, fence, queues, handing, results, timeline, buffering, finish
+-- defer: quarantine, marks, watched, fence, queues, handing, results, timeline, buffering, closing, finish
 -- defer: place, cancelling, overlapping, tombs
 -- include: handing_one, make_ready, occurring, advancing
 local reply, at = { text(now_us), '' }, 2

@@ -4,9 +4,9 @@
 -- call that comes late, or crosses with the child's next take, returns nothing that may be running.
 -- ARGV: now, worker, consumer, fence, result ttl in ms, last fence ("" all).
 -- REPLY: {"OK", number of jobs returned}
--- include: prelude, record, job, counting, quarantine, marks
+-- include: prelude, numbers, record, job, counting, quarantine, marks
 -- defer: watched, fence, queues, handing
--- include: handing_one, make_ready, ledger, results, timeline, buffering, finish
+-- include: handing_one, make_ready, ledger, results, timeline, buffering, closing, finish
 -- include: holding, consumer, returning
 allow_when_full()
 local worker, consumer, held = ARGV[2], ARGV[3], P .. 'held:' .. ARGV[2]

@@ -7,7 +7,7 @@
 --   absence: ms without any tick before this one, or 0}
 -- include: prelude, numbers, record, job, counting, quarantine, marks, watched
 -- defer: fence, queues, handing
--- include: handing_one, make_ready, ledger, results, timeline, buffering, finish, holding, consumer
+-- include: handing_one, make_ready, ledger, results, timeline, buffering, closing, finish, holding, consumer
 -- include: returning, striking, vanished
 local LONGEST_STEP_MS = 2000
 allow_when_full()

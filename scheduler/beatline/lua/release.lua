@@ -8,8 +8,8 @@
 -- include: prelude, record, results, acking
 -- defer: numbers, job, counting, quarantine, marks, watched
 -- defer: fence, queues, handing, handing_one, make_ready, timeline
--- defer: ledger, buffering, finish, holding, consumer, retrying, settling_special, returning
--- include: settling
+-- defer: ledger, buffering, closing, finish, holding, consumer, retrying, settling_special, settling
+-- defer: returning
 allow_when_full()
 local worker, consumer, charged = ARGV[2], ARGV[3], {}
 local forensics, max_deliveries, ttl_ms = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
@@ -27,7 +27,7 @@ if entry then
   safely('HSET', P .. 'worker:' .. worker, 'registered',
     call('HLEN', P .. 'consumers:' .. worker))
 end
-local _, ended = settle_all(held, consumer, 8, {})
+local _, ended = parts.settle_all(held, consumer, 8, {})
 parts.forget_marks(ended)
 
 local entries, garbage = parts.held_by(held, consumer)

@@ -7,9 +7,9 @@
 --   of control messages that were heard, and those), (id, fence)*.
 -- REPLY: {"OK"|"GONE"|"UNKNOWN", now in µs, cancelled ids held here, ids no longer held here,
 --   ids held here that the list lacks, control messages, consumer:fence of each cancelled id}
--- include: prelude, watched
+-- include: prelude, numbers, watched
 -- defer: record, job, counting, quarantine, marks, fence, queues, handing, handing_one, make_ready, ledger
--- defer: results, timeline, buffering, finish, holding, consumer, returning
+-- defer: results, timeline, buffering, closing, finish, holding, consumer, returning
 allow_when_full()
 local worker, lease_ms, held = ARGV[2], tonumber(ARGV[3]), P .. 'held:' .. ARGV[2]
 if safely('ZSCORE', P .. 'gone', worker) then

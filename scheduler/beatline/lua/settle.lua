@@ -11,7 +11,7 @@
 -- RAISES: LEASELOST worker or consumer is not registered; SKIPPED a call number was left out.
 -- defer: prelude, watched, record, fence, results, acking, numbers, job, counting, quarantine, marks
 -- defer: queues, handing, handing_one, make_ready, timeline
--- defer: ledger, buffering, finish, holding, consumer, retrying
+-- defer: ledger, buffering, closing, finish, holding, consumer, retrying
 -- defer: settling_special, sifting, telling, settling, taking, settle_and_take
 --
 -- The usual call of a child that takes one job at a time ends one plain job, and takes the next from

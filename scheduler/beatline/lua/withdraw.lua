@@ -3,9 +3,9 @@
 -- uncounted. Also keeps `dead` and `quarantine` within their bounds (R28).
 -- ARGV: now, oldest age of an offer in ms, result ttl in ms, most dead letters, their age in ms.
 -- REPLY: {offers withdrawn, dead letters dropped}
--- include: prelude, record, job, counting, quarantine, marks
+-- include: prelude, numbers, record, job, counting, quarantine, marks
 -- defer: watched, fence, queues, handing
--- include: handing_one, make_ready, ledger, results, timeline, buffering, finish
+-- include: handing_one, make_ready, ledger, results, timeline, buffering, closing, finish
 -- include: holding, consumer, returning
 allow_when_full()
 local age_ms, ttl_ms = tonumber(ARGV[2]), tonumber(ARGV[3])

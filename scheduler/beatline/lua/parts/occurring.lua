@@ -29,7 +29,8 @@ local function put_ready(place, id)
 end
 
 local function missed(first, last, count, reason)
-  events[#events + 1] = table.concat({ 'missed', first, now_text, last, count, reason }, ' ')
+  events[#events + 1] = 'missed ' .. first .. ' ' .. now_text .. ' ' .. last .. ' ' .. count
+    .. ' ' .. reason
 end
 
 -- One occurrence: 1 where it became a job, 0 where an earlier one was in its way, else nil.
@@ -45,11 +46,11 @@ local function occur(name, overlap, nominal, id, record, mark)
     missed(nominal, nominal, '1', 'unreadable record')
     return nil
   elseif other or safely('HSETNX', P .. 'jobs', id, record) == 0 then
-    events[#events + 1] = table.concat({ 'skipped', nominal, now_text, other or id }, ' ')
+    events[#events + 1] = 'skipped ' .. nominal .. ' ' .. now_text .. ' ' .. (other or id)
     return 0
   end
   safely('SADD', P .. 'open:' .. name, id)
-  events[#events + 1] = table.concat({ 'fired', nominal, now_text, id, mark }, ' ')
+  events[#events + 1] = 'fired ' .. nominal .. ' ' .. now_text .. ' ' .. id .. ' ' .. mark
   if waits then
     rarely().await_turn(name, id, job)
   else

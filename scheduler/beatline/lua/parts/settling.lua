@@ -12,14 +12,17 @@ local function settle_rich(held, consumer, first, stale)
     local plain = #ended + 1
     for i = from, last do
       local id, at, record = gone[i], places[i], records[i - from + 1]
-      local flags = is_sound(record, id)
+      local flags, length = is_sound(record, id)
       if is_settled[id] then
         stale[#stale + 1] = id
-      elseif flags and ARGV[at + 2] == 'end' and flags % 4 < 2 and flags % 16 < 8 then
+      elseif flags and ARGV[at + 2] == 'end' and flags % 16 < 8 then
         ended[#ended + 1] = id
+        if flags % 4 >= 2 then
+          close_occurrence(id, job_of(record, flags, length), ARGV[at + 3], ARGV[at + 7])
+        end
         if flags % 2 == 0 then keep_result(id, ARGV[at + 3], ARGV[at + 4], ARGV[at + 5]) end
       elseif record then
-        rarely().settle_special(id, record, at)
+        settle_special(id, record, at)
       end
       is_settled[id] = true
     end
