@@ -7,7 +7,8 @@
 -- RAISES: BADRECORD the record cannot be read.
 -- include: prelude, numbers, record, job, counting, quarantine, marks, ledger
 -- defer: watched, fence, queues, handing
--- include: results, timeline, buffering, closing, finish, place, cancelling, overlapping, handing_one, make_ready
+-- include: results, timeline, buffering, closing, finish, place, cancelling, overlapping
+-- include: handing_one, make_ready
 -- include: tombs
 local name, overlap, nominal, id, record = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local key, job = P .. 'sched:' .. name, read_record(record, id)
