@@ -120,7 +120,7 @@ class AsyncNotices:
     async def await_notice(
         self,
         channel: bytes,
-        look: Callable[[float | None], Awaitable[T | None]],
+        look: Callable[[float | None, bool], Awaitable[T | None]],
         limit_s: float | None,
     ) -> T | None:
         """
@@ -128,7 +128,8 @@ class AsyncNotices:
 
         Args:
             channel: Where the notice comes.
-            look: What is waited for, or None while it is not there; is given the seconds left.
+            look: What is waited for, or None while it is not there; is given the seconds left,
+                and whether a notice is waited for from then on.
             limit_s: Longest wait; None without limit.
 
         Returns:
@@ -138,7 +139,7 @@ class AsyncNotices:
             NotSent: The first look did not succeed; later it is only waited longer.
         """
         deadline = float("inf") if limit_s is None else self._loop.time() + limit_s
-        found = await look(limit_s)
+        found = await look(limit_s, False)
         pause_s, is_warned = 0.0, False
         while found is None and self._left(deadline) > 0:
             try:
@@ -161,7 +162,7 @@ class AsyncNotices:
     async def _listen(
         self,
         channel: bytes,
-        look: Callable[[float | None], Awaitable[T | None]],
+        look: Callable[[float | None, bool], Awaitable[T | None]],
         deadline: float,
     ) -> T | None:
         line = await self._usable_line()
@@ -171,13 +172,13 @@ class AsyncNotices:
             # The order matters: an end after this line is told, one before it is seen. (Others
             # may wait for the same confirmation, so one that is cancelled must leave it alone.)
             await asyncio.shield(is_heard)
-            found = await look(self._left(deadline))
+            found = await look(self._left(deadline), True)
             while found is None and self._left(deadline) > 0:
                 if not line.is_usable:
                     raise OSError("the connection that listened was lost")
                 await _wait_for(ear, min(LOOK_EVERY_S, self._left(deadline)))
                 ear.clear()
-                found = await look(self._left(deadline))
+                found = await look(self._left(deadline), True)
             return found
         finally:
             line.leave(channel, ear)

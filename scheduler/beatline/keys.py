@@ -59,6 +59,7 @@ KEYS: Final = (
     Key("tombs", "hash", "gone with the entry", "id -> list that has a stale entry"),
     Key("senders:*", "hash", "ttl", "by hour: sender -> last call:refused"),
     Key("result:*", "string", "ttl", "state and result"),
+    Key("awaited", "string", "ttl", "there while somebody waits for the end of a job"),
     Key("schedules", "hash", "owned by its schedules", "name -> revision"),
     Key("sched:*", "hash", "gone with its schedule", "definition and state"),
     Key("expected", "zset", "owned by its schedules", "schedule -> W at which an alert is due"),

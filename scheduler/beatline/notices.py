@@ -66,7 +66,7 @@ class Subscription(HeldConnection):
 
 
 def await_notice(
-    app: App, channel: bytes, look: Callable[[float | None], T | None], limit_s: float | None
+    app: App, channel: bytes, look: Callable[[float | None, bool], T | None], limit_s: float | None
 ) -> T | None:
     """
     Look, and look again with each notice on a channel, until there is something to see.
@@ -74,7 +74,8 @@ def await_notice(
     Args:
         app: Whose Redis.
         channel: Where the notice comes.
-        look: What is waited for, or None while it is not there; is given the seconds left.
+        look: What is waited for, or None while it is not there; is given the seconds left, and
+            whether a notice is waited for from then on.
         limit_s: Longest wait; None without limit.
 
     Returns:
@@ -84,7 +85,7 @@ def await_notice(
         NotSent: The first look did not succeed; later it is only waited longer.
     """
     deadline = None if limit_s is None else time.monotonic() + limit_s
-    found = look(limit_s)
+    found = look(limit_s, False)
     pause_s, is_warned = 0.0, False
     while found is None and _left(deadline) > 0:
         try:
@@ -108,16 +109,16 @@ def await_notice(
 def _listen(
     subscription: Subscription,
     channel: bytes,
-    look: Callable[[float | None], T | None],
+    look: Callable[[float | None, bool], T | None],
     deadline: float | None,
 ) -> T | None:
     try:
         # The order matters: an end after this line is told, one before it is seen.
         subscription.listen(channel)
-        found = look(_left(deadline))
+        found = look(_left(deadline), True)
         while found is None and _left(deadline) > 0:
             subscription.hears(channel, min(LOOK_EVERY_S, _left(deadline)))
-            found = look(_left(deadline))
+            found = look(_left(deadline), True)
         subscription.leave(channel)
     except BaseException:
         # What is still to come on this connection would be taken for something else.

@@ -1,8 +1,9 @@
 """
 The result of a job, for whoever sent it or knows its id.
 
-``get`` waits until it is told: the worker's settlement publishes on the job's own channel. It
-subscribes first, then looks, then waits, so that an end between the two is not missed.
+``get`` waits until it is told: the worker's settlement publishes on the job's own channel while
+somebody waits. It subscribes first, then looks and says that it waits in one step, then waits, so
+that an end between them is not missed.
 
 What happens when Redis is gone: waiting goes on, and looks again as soon as there is a
 connection; ``timeout`` bounds it. Whoever looks without waiting (``state``, ``ready`` …) gets
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Generic, NoReturn, Self, TypeVar
 
 from beatline.answers import CancelAnswer
@@ -39,6 +41,7 @@ from beatline.units import duration_ms, duration_text
 
 if TYPE_CHECKING:
     from beatline.app import App
+    from beatline.wire.connection import HeldConnection
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -132,8 +135,8 @@ class AsyncResult(Generic[R_co]):
         return found if found is not None else self._not_ended(begun)
 
     async def _await_end(self, limit_s: float | None) -> Outcome:
-        async def look_for_end(left_s: float | None) -> Outcome | None:
-            return self._end_in(await self.aview(left_s))
+        async def look_for_end(left_s: float | None, awaits_end: bool) -> Outcome | None:
+            return self._end_in(await self._aview(left_s, awaits_end))
 
         begun = time.monotonic()
         client = await self._app.loops.get()
@@ -148,8 +151,8 @@ class AsyncResult(Generic[R_co]):
             remedy="wait longer, or see `sched jobs show` what it does",
         )
 
-    def _look_for_end(self, limit_s: float | None) -> Outcome | None:
-        return self._end_in(self.view(limit_s))
+    def _look_for_end(self, limit_s: float | None, awaits_end: bool) -> Outcome | None:
+        return self._end_in(self._view(limit_s, awaits_end))
 
     def _end_in(self, view: JobView) -> Outcome | None:
         if view.state is JobState.UNKNOWN:
@@ -179,21 +182,29 @@ class AsyncResult(Generic[R_co]):
             limit_s: Longest wait for a server that does not answer, at least half a second and
                 at most ``call_timeout``.
         """
-        sender = self._app.sender()
-        prefix = self._prefix(sender.prefixes)
-        (view,) = sender.ask(
-            lambda connection: look(connection, prefix, [self._raw_id]), self._look_s(limit_s)
-        )
-        return view
+        return self._view(limit_s)
 
     async def aview(self, limit_s: float | None = None) -> JobView:
         """As `view`, for a coroutine."""
-        sender = (await self._app.loops.get()).sender
-        prefix = self._prefix(sender.prefixes)
-        (view,) = await sender.ask(
-            lambda connection: look(connection, prefix, [self._raw_id]), self._look_s(limit_s)
-        )
+        return await self._aview(limit_s)
+
+    def _view(self, limit_s: float | None, awaits_end: bool = False) -> JobView:
+        sender = self._app.sender()
+        question = self._question(sender.prefixes, awaits_end)
+        (view,) = sender.ask(question, self._look_s(limit_s))
         return view
+
+    async def _aview(self, limit_s: float | None, awaits_end: bool = False) -> JobView:
+        sender = (await self._app.loops.get()).sender
+        question = self._question(sender.prefixes, awaits_end)
+        (view,) = await sender.ask(question, self._look_s(limit_s))
+        return view
+
+    def _question(
+        self, prefixes: list[bytes], awaits_end: bool
+    ) -> Callable[[HeldConnection], list[JobView]]:
+        prefix, ids = self._prefix(prefixes), [self._raw_id]
+        return lambda connection: look(connection, prefix, ids, awaits_end=awaits_end)
 
     def _look_s(self, limit_s: float | None) -> float:
         longest_s = self._app.settings.call_timeout_ms / 1000

@@ -143,7 +143,7 @@ class Stage(RuleBasedStateMachine):
         world = self.world
         ids = sorted({*world.jobs, *world.results, *self.books.states})
         states: dict[bytes, str] = {}
-        for raw_id, found in zip(ids, self.partition.run("look", *ids), strict=True):
+        for raw_id, found in zip(ids, self.partition.run("look", 0, *ids), strict=True):
             states[raw_id] = found[0].decode()
             assert world.state_of(raw_id) == states[raw_id], f"{raw_id!r} is {states[raw_id]}"
             if raw_id in world.held:

@@ -92,6 +92,7 @@ def set_scene(partition: Partition) -> None:
     partition.run("raise_alerts", 10)
     partition.client.rpush(partition.key("recovered"), "recovered")
     backfill_call(partition, "filled", 7, "")()
+    partition.run("look", 15_000)
 
 
 def backfill_call(
@@ -200,7 +201,7 @@ def calls(partition: Partition) -> dict[str, Callable[[], Any]]:
         "renew": lambda: run("renew", "w", LEASE_MS, "ch", 1, "stop", IDS["held"], 1),
         "leave": lambda: run("leave", "v"),
         "report": lambda: run("report", "w", "c", IDS["held"], held, "progress", "x"),
-        "look": lambda: run("look", *IDS.values(), OWN),
+        "look": lambda: run("look", 15_000, *IDS.values(), OWN),
         "mend_nudges": lambda: run("mend_nudges"),
         "elect": lambda: run("elect", "other", 1500, "{}"),
         "resign": lambda: run("resign", "beat"),

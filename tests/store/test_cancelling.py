@@ -252,7 +252,7 @@ def test_look_when_asked_then_each_state_is_the_place_where_the_id_lives(
     partition.client.hset(partition.key("deliveries"), ids["Q"], 1)
     before = partition.dump()
 
-    rows = dict(zip(ids, partition.run("look", *ids.values()), strict=True))
+    rows = dict(zip(ids, partition.run("look", 0, *ids.values()), strict=True))
 
     now_ms, record = partition.clock.now_ms, make_record()
     entry = b"c:%d" % held.fence
@@ -302,7 +302,7 @@ def test_look_when_every_key_is_of_a_wrong_type_then_nothing_is_changed(
     before = partition.dump()
 
     partition.is_sound = False
-    (row,) = partition.run("look", A)
+    (row,) = partition.run("look", 0, A)
 
     assert row[0] == b"UNKNOWN"
     assert partition.dump() == before

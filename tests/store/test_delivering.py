@@ -171,6 +171,7 @@ def test_end_when_a_result_is_kept_then_it_expires_and_waiters_are_told(
     partition.enqueue(A, record=make_record(flags=0))
     taker = partition.taker()
     held = taker.settle().deliveries[0]
+    partition.run("look", 15_000, A)
     with partition.client.pubsub() as listener:  # type: ignore[no-untyped-call]  # redis-py
         listener.subscribe(partition.key(b"done:" + A))
         assert listener.get_message(timeout=1)["type"] == "subscribe"
@@ -182,6 +183,33 @@ def test_end_when_a_result_is_kept_then_it_expires_and_waiters_are_told(
     assert partition.client.get(key) == b"SUCCESS\nbody"
     assert 0 < partition.client.pttl(key) <= 5000
     assert "jobs" not in partition.dump()
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+@pytest.mark.parametrize("outcome", ["keep", "end"])
+def test_end_when_somebody_has_said_to_wait_then_it_is_told_for_a_while(
+    partition: Partition, limit: int, outcome: str
+) -> None:
+    ids = [make_id(number) for number in range(4)]
+    partition.enqueue(*ids, record=make_record(flags=0))
+    taker = partition.taker()
+    told: list[bytes] = []
+    with partition.client.pubsub() as listener:  # type: ignore[no-untyped-call]  # redis-py
+        listener.psubscribe(partition.key(b"done:*"))
+        assert listener.get_message(timeout=1)["type"] == "psubscribe"
+        held = taker.settle(limit=1).deliveries
+        for awaited_ms in (0, 15_000, None):
+            if awaited_ms is None:
+                assert 0 < partition.client.pttl(partition.key("awaited")) <= 15_000
+                partition.client.delete(partition.key("awaited"))
+            else:
+                partition.run("look", awaited_ms)
+            ending = [Settlement(one.id, one.fence, outcome, "SUCCESS", b"body") for one in held]
+            held = taker.settle(settlements=ending, limit=limit).deliveries[:1]
+        while message := listener.get_message(timeout=0.1):
+            told.append(message["channel"].removeprefix(partition.key(b"done:")))
+
+    assert [ids[1]] == told
 
 
 def test_end_when_the_fence_is_old_then_no_result_is_written(partition: Partition) -> None:

@@ -58,7 +58,7 @@ def test_look_when_the_holder_is_being_emptied_then_what_it_holds_still_runs(
     partition.taker().settle()
     partition.tick(LEASE_MS // 1000 + 1, limit=1)
 
-    states = [found[0] for found in partition.run("look", A, B)]
+    states = [found[0] for found in partition.run("look", 0, A, B)]
 
     assert states == [b"RUNNING", b"QUEUED"]
 

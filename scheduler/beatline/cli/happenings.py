@@ -197,6 +197,8 @@ class Happenings:
     def _look(self) -> None:
         settings = self._settings
         books = ScheduleBooks(self._connection, settings.namespace, settings.partitions)
+        for where in self._prefixes:
+            reading.await_ends(self._connection, where)
         stored = books.read_all().values()
         vitals = [read_vitals(self._connection, where) for where in self._prefixes]
         runs = [self._next_run(one) for one in stored]

@@ -1,5 +1,7 @@
--- look: where each id lives, in one instant (G14). Reads only.
--- ARGV: now, ids.
+-- look: where each id lives, in one instant (G14). Changes nothing.
+-- Who waits for ends has them published for so many ms (part results). Where that cannot be noted
+-- (memory is short, the user may not write), they are not told, and look again after a while.
+-- ARGV: now, "0" or how long ends are waited for, ids.
 -- REPLY: per id {state, record, result, due in ms, worker, consumer:fence, deliveries, attempts,
 --   cancelled, forensics, progress}; "" where there is none.
 -- include: prelude, record, job, place
@@ -8,8 +10,14 @@ local function read(command, key, ...)
   return type(value) == 'string' and value or nil
 end
 
+if ARGV[2] ~= '0' then
+  local noted = redis.pcall('SET', P .. 'awaited', '', 'PX', ARGV[2], 'GET')
+  if type(noted) == 'table' and string.find(noted.err, 'WRONGTYPE', 1, true) then
+    safely('SET', P .. 'awaited', '', 'PX', ARGV[2], 'GET')
+  end
+end
 local reply = {}
-for at = 2, #ARGV do
+for at = 3, #ARGV do
   local id, state = ARGV[at], 'UNKNOWN'
   local record, result = read('HGET', 'jobs', id), read('GET', 'result:' .. id)
   local job, due, worker, entry = read_record(record, id), nil, nil, nil

@@ -65,7 +65,7 @@ call('HDEL', held, id)
 call('HDEL', jobs, id)
 if not is_ack then
   call('SET', P .. 'result:' .. id, ARGV[15], 'PX', ARGV[12])
-  try('PUBLISH', P .. 'done:' .. id, 'SUCCESS')
+  if call('EXISTS', P .. 'awaited') == 1 then try('PUBLISH', P .. 'done:' .. id, 'SUCCESS') end
 end
 call('HSET', held, taken, consumer .. ':' .. fence)
 call('HSET', books, consumer, ARGV[4] .. '|' .. ARGV[7] .. '||')

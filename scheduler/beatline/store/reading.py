@@ -32,9 +32,14 @@ LOOK_PAGE: Final = 200
 _FARTHEST_MS: Final = 1e15
 #: Entries in one page of anything else.
 PAGE: Final = 500
+#: How long ends are published after somebody said to wait for one, ms: longer than the longest
+#: wait without a look (`beatline.notices`).
+AWAITED_MS: Final = 15_000
 
 
-def look(connection: HeldConnection, prefix: bytes, ids: Sequence[bytes]) -> list[JobView]:
+def look(
+    connection: HeldConnection, prefix: bytes, ids: Sequence[bytes], *, awaits_end: bool = False
+) -> list[JobView]:
     """
     Where each of these jobs is: the state of one instant per page of 200.
 
@@ -42,15 +47,27 @@ def look(connection: HeldConnection, prefix: bytes, ids: Sequence[bytes]) -> lis
         connection: Any.
         prefix: The partition's key prefix; all ids belong to it.
         ids: Ids as Redis has them.
+        awaits_end: As `await_ends`, for what has not ended in this instant.
 
-    *Retry-safe*: yes, it only reads. *Atomicity*: ``look.lua``.
+    *Retry-safe*: yes, it changes nothing. *Atomicity*: ``look.lua``.
     """
+    awaited_ms = AWAITED_MS if awaits_end else 0
     views: list[JobView] = []
     for first in range(0, len(ids), LOOK_PAGE):
         page = ids[first : first + LOOK_PAGE]
-        rows = connection.run(script("look"), prefix, *page)
+        rows = connection.run(script("look"), prefix, awaited_ms, *page)
         views += [_view(raw_id, row) for raw_id, row in zip(page, rows, strict=True)]
     return views
+
+
+def await_ends(connection: HeldConnection, prefix: bytes) -> None:
+    """
+    Have the ends of a partition's jobs published, on ``done:<id>``, for the next `AWAITED_MS`.
+
+    It cannot be relied on: Redis may be full, or this user may not write. Who waits looks now and
+    then in any case.
+    """
+    connection.run(script("look"), prefix, AWAITED_MS)
 
 
 def _view(raw_id: bytes, row: Sequence[bytes]) -> JobView:
