@@ -3,7 +3,7 @@ The raw floor: what Redis and Python can do here without a framework, beside wha
 
 ``python -m benchmarks.floor``: redis-benchmark, redis-py's LPUSH loop, our enqueue script by
 redis-py's ``execute_command`` and by a hand-packed loop, beside ``delay`` and ``apply_many``; and
-a bare drain of the same script beside `sched worker`, with batches of 1, 8, 32 and 64.
+a bare drain of the same script beside `sched worker`, with batches of 1, 8, 32, 64 and 128.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from benchmarks.raw_socket import RawSocket
 from benchmarks.stamps import StampReader
 from benchmarks.statistics_of import median
 
-BATCHES = (1, 8, 32, 64)
+BATCHES = (1, 8, 32, 64, 128)
 
 
 @dataclass(frozen=True)

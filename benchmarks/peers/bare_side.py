@@ -14,7 +14,7 @@ from benchmarks.bench_app import app, mark
 from benchmarks.floor import hand_packed
 
 #: As many as a child of ours takes at most.
-BATCH = 64
+BATCH = 128
 
 _SENDERS: list[Callable[[], object]] = []
 

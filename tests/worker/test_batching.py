@@ -50,6 +50,17 @@ def test_batch_when_runs_take_five_ms_then_stays_near_fifty_ms() -> None:
     assert size == 10
 
 
+def test_batch_when_all_of_it_is_done_at_once_then_twice_as_large() -> None:
+    sizes = {}
+    for run_ms in (0.01, 0.05, 0.07, 0.5):
+        batch = BatchSize()
+        for _ in range(10):
+            batch.note("task", run_ms)
+            sizes[run_ms] = batch.next()
+
+    assert {0.01: 128, 0.05: 100, 0.07: 71, 0.5: 64} == sizes
+
+
 def test_batch_when_the_queue_ran_dry_then_starts_smaller() -> None:
     batch = BatchSize()
     for _ in range(4):

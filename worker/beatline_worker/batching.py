@@ -14,8 +14,11 @@ from typing import Final
 TARGET_MS: Final = 50.0
 #: A task that takes longer is slow, ms.
 SLOW_MS: Final = 5.0
-#: Most jobs in a batch.
-LARGEST: Final = 64
+#: Most jobs in a batch; so many only where all of them together are done in `QUICK_MS`, else
+#: `USUAL`: what one child holds another one cannot begin.
+LARGEST: Final = 128
+USUAL: Final = 64
+QUICK_MS: Final = 5.0
 #: Weight of the newest run in a task's average.
 _WEIGHT: Final = 0.2
 
@@ -54,6 +57,8 @@ class BatchSize:
         if self._recent:
             slowest = max(self._average_ms[task] for task in self._recent)
             fits = int(TARGET_MS / slowest) if slowest > 0 else self._largest
+            if fits > USUAL and slowest > 0:
+                fits = max(USUAL, int(QUICK_MS / slowest))
             # At most double, so that one quick job does not open the gates.
             self._size = max(1, min(fits, 2 * self._size, self._largest))
             self._recent.clear()

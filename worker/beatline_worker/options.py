@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from beatline.errors import InvalidSetting
 from beatline.queue_turns import queue_weights
+from beatline_worker.batching import LARGEST
 
 #: Who runs the jobs of one child: its only thread, or one of several lanes.
 POOLS: Final = ("prefork", "solo", "threads", "asyncio", "gevent")
@@ -62,7 +63,7 @@ class WorkerOptions:
     max_memory_per_child: int = 0
     time_limit_ms: int = 0
     soft_time_limit_ms: int = 0
-    largest_batch: int = 64
+    largest_batch: int = LARGEST
     log_level: str = "info"
     health: str = ""
     health_file: str = ""
