@@ -11,6 +11,8 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import sys
+import time
 from typing import Any
 
 import hiredis
@@ -94,7 +96,9 @@ class Line(HeldConnection):
         try:
             reply = reader.gets()
             while reply is False:
-                received = connection._sock.recv(_READ_BYTES)
+                received = self._lingered(connection._sock) if self.linger_s else None
+                if received is None:
+                    received = connection._sock.recv(_READ_BYTES)
                 if not received:
                     raise RedisConnectionError("the server closed the connection")
                 reader.feed(received)
@@ -108,6 +112,19 @@ class Line(HeldConnection):
         if isinstance(reply, hiredis.ReplyError):
             raise _parse_error(str(reply))
         return reply
+
+    def _lingered(self, sock: Any) -> bytes | None:
+        """What arrives within `linger_s`, awake; None where nothing does."""
+        if type(sock) is not socket.socket or sys.platform != "linux":
+            return None
+        until = time.monotonic() + self.linger_s
+        while time.monotonic() < until:
+            try:
+                return sock.recv(_READ_BYTES, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                # Whoever has work goes first: Redis, to begin with.
+                os.sched_yield()
+        return None
 
     def _lost(self, error: OSError) -> Exception:
         self.close()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError
@@ -40,6 +42,36 @@ def test_line_when_no_reply_comes_then_gives_up_and_begins_anew(line: Line) -> N
         line.receive()
     assert line.exchange(pack("PING")) == b"PONG"
     assert line.generation == 2
+
+
+def test_line_when_it_lingers_then_the_reply_is_the_same_soon_or_late(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[bytes | None] = []
+    lingered = line._lingered
+
+    def noted(sock: Any) -> bytes | None:
+        found.append(lingered(sock))
+        return found[-1]
+
+    monkeypatch.setattr(line, "_lingered", noted)
+    line.linger_s = 0.15
+
+    assert line.exchange(pack("ECHO", "soon")) == b"soon"
+    line.linger_s = 0.01
+    line.send(pack("BLPOP", "nothing", 0.1))
+    assert line.receive() is None
+    assert [b"$4\r\nsoon\r\n", None] == found
+
+
+def test_line_when_it_lingers_and_the_server_closes_then_is_lost(line: Line) -> None:
+    line.exchange(pack("PING"))
+    line.linger_s = 0.5
+    line.exchange(pack("QUIT"))
+
+    with pytest.raises(RedisConnectionError):
+        line.exchange(pack("PING"))
+    assert line.exchange(pack("PING")) == b"PONG"
 
 
 def test_line_when_the_server_has_closed_then_is_stale_fails_and_begins_anew(line: Line) -> None:

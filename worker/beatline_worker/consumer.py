@@ -52,6 +52,9 @@ IDLE_WAIT_MS: Final = 4_000
 TURN_MS: Final = 500
 #: Longest pause between two attempts to reach Redis, ms.
 LONGEST_PAUSE_MS: Final = 1_000
+#: For how long a child that takes one job at a time looks for the answer before it sleeps, seconds;
+#: see docs/decisions/0011-lingering.md.
+LINGER_S: Final = 100e-6
 
 
 class Desynchronised(Exception):  # noqa: N818 - a reason to start over, not a failure
@@ -160,6 +163,7 @@ class ConsumerLoop:
             then idle, and `wait` returns the next job.
         """
         partition = self._partitions[self._turn]
+        self._connection.linger_s = LINGER_S if limit == 1 else 0.0
         taken = self._call(partition, settlements, limit, resync=resync)
         return taken.deliveries
 

@@ -118,11 +118,14 @@ class HeldConnection:
 
     Attributes:
         generation: Rises each time a connection is opened.
+        linger_s: For how long a `Line` looks for a reply before it sleeps; other kinds sleep at
+            once.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.generation = 0
+        self.linger_s = 0.0
         self._connection: Any = None
         self._pid = 0
 
