@@ -79,6 +79,7 @@ def sending(floor: Floor) -> list[Figure]:
         "enqueue script by execute_command": _execute_command,
         "enqueue script, hand-packed": _hand_packed,
         "redis-py LPUSH": _lpush,
+        "PING by a raw socket": _ping,
         "apply_many of 1,000": _apply_many,
     }
     paces: dict[str, list[Pace]] = {name: [] for name in ways}
@@ -138,6 +139,12 @@ def _lpush(floor: Floor) -> Callable[[], object]:
     client = redis.Redis.from_url(floor.server.url)
     payload = _record(floor.app, client)
     return lambda: client.lpush("floor", payload)
+
+
+def _ping(floor: Floor) -> Callable[[], object]:
+    """An exchange in which nothing is done: what waiting for Redis costs alone."""
+    line, ping = RawSocket(floor.server.url), hiredis.pack_command(("PING",))
+    return lambda: line.exchange(ping)
 
 
 class _Turn:
