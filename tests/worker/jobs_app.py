@@ -17,6 +17,7 @@ from beatline import App, current_job
 from beatline.errors import SoftTimeLimitExceeded
 from beatline.store.delivering import Settlement
 from beatline.task import Task
+from beatline_worker.batching import BatchSize
 from beatline_worker.consumer import ConsumerLoop
 from tests.processes import write_journal
 
@@ -50,7 +51,7 @@ def linger(key: str = "", seconds: float = 0.0) -> None:
 
 @app.task(name="hold_settling", ignore_result=True)
 def hold_settling() -> None:
-    """From now on this child settles only after the next interruption that it is sent."""
+    """From now on this child takes two at once, and between them settles when interrupted."""
     settle, interrupt = ConsumerLoop.flush, signal.getsignal(signal.SIGUSR1)
     heard = threading.Event()
 
@@ -67,6 +68,7 @@ def hold_settling() -> None:
 
     signal.signal(signal.SIGUSR1, hear)
     setattr(ConsumerLoop, settle.__name__, flush)
+    setattr(BatchSize, BatchSize.next.__name__, lambda _: 2)
 
 
 @app.task(name="flood", ignore_result=True)

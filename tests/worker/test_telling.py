@@ -71,9 +71,8 @@ def test_cancel_when_soft_then_the_body_hears_it_within_a_heartbeat(
 def test_cancel_when_its_child_still_settles_what_ended_before_then_the_body_hears_it(
     worker: Start, app: App, journal: Journal
 ) -> None:
-    linger = app.task(name="linger", ignore_result=True)(lambda key="", seconds=0.0: None)
-    linger.apply_many(() for _ in range(700))
     app.send_task("hold_settling")
+    app.send_task("noop", ignore_result=True)
     sent = app.send_task("nap", ("n", 60), ignore_result=False)
     worker("-c", "1")
     journal.wait_for("settling")
