@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -129,18 +129,17 @@ def read_job(raw_id: bytes, record: bytes) -> Job:
     """
     if len(record) < 5:
         raise UndecodableJob(f"job {id_text(raw_id)}: a record of {len(record)} bytes")
-    version, priority, flags, length = record[:4]
+    version, at = record[0], 4 + record[3]
     if version != RECORD_VERSION:
         raise UndecodableJob(
             f"job {id_text(raw_id)}: record version {version}, this process reads {RECORD_VERSION}",
             remedy="upgrade this worker, or drop the job with `sched dead drop`",
         )
-    at = 4 + length
     schedule: str | None = None
     nominal_ms: int | None = None
     try:
-        queue = record[4:at].decode()
-        if flags & FLAG_SCHEDULE:
+        head = _read_head(record[:at])
+        if head.is_of_schedule:
             size = record[at]
             schedule = record[at + 1 : at + 1 + size].decode()
             nominal_ms = int(record[at + 1 + size : at + 15 + size])
@@ -149,15 +148,37 @@ def read_job(raw_id: bytes, record: bytes) -> Job:
     except (UndecodableJob, ValueError, IndexError) as error:
         raise UndecodableJob(f"job {id_text(raw_id)}: {error}") from error
     return Job(
-        id=raw_id,
-        task=body.task,
-        args=body.args,
-        kwargs=body.kwargs,
-        queue=queue,
-        priority=priority - 48,
-        ignore_result=bool(flags & FLAG_IGNORE_RESULT),
-        skip_unsure=bool(flags & FLAG_SKIP_UNSURE),
-        schedule=schedule,
-        nominal_ms=nominal_ms,
-        options=body.options,
+        raw_id,
+        body.task,
+        body.args,
+        body.kwargs,
+        head.queue,
+        head.priority,
+        head.ignore_result,
+        head.skip_unsure,
+        schedule,
+        nominal_ms,
+        body.options,
+    )
+
+
+class _Head(NamedTuple):
+    """What all records of one queue and kind begin with."""
+
+    queue: str
+    priority: int
+    ignore_result: bool
+    skip_unsure: bool
+    is_of_schedule: bool
+
+
+@lru_cache(maxsize=1024)
+def _read_head(head: bytes) -> _Head:
+    flags = head[2]
+    return _Head(
+        head[4:].decode(),
+        head[1] - 48,
+        bool(flags & FLAG_IGNORE_RESULT),
+        bool(flags & FLAG_SKIP_UNSURE),
+        bool(flags & FLAG_SCHEDULE),
     )

@@ -38,7 +38,7 @@ def is_too_deep(data: bytes | bytearray | memoryview) -> bool:
     Args:
         data: msgpack, or anything else.
     """
-    if sys.getrecursionlimit() <= SAFE_LEVELS or len(data) <= SAFE_LEVELS:
+    if len(data) <= SAFE_LEVELS or sys.getrecursionlimit() <= SAFE_LEVELS:
         return False
     raw = bytes(data)
     if len(raw) - len(raw.translate(None, _OPENERS)) <= SAFE_LEVELS:

@@ -8,9 +8,10 @@ that each thread and each coroutine of a worker sees its own.
 from __future__ import annotations
 
 import time
-from contextvars import ContextVar, Token
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -53,10 +54,10 @@ class JobRequest(msgspec.Struct, frozen=True):
             refuse writes with a lower one, and no stale run can overwrite a newer one.
         worker: Id of the worker.
         hostname: Machine that it runs on.
+        courier: Carries progress and checkpoints; None where there is no Redis to tell.
+        began: ``time.monotonic()`` when the run began, seconds.
         is_eager: It runs in the process that sent it.
         called_directly: It is a plain function call, and no job at all.
-        began: ``time.monotonic()`` when the run began, seconds.
-        courier: Carries progress and checkpoints; None where there is no Redis to tell.
     """
 
     job: Job
@@ -65,10 +66,10 @@ class JobRequest(msgspec.Struct, frozen=True):
     fence: int = 0
     worker: str = ""
     hostname: str = ""
+    courier: Courier | None = None
+    began: float = msgspec.field(default_factory=time.monotonic)
     is_eager: bool = False
     called_directly: bool = False
-    began: float = msgspec.field(default_factory=time.monotonic)
-    courier: Courier | None = None
 
     @property
     def id(self) -> str:
@@ -181,32 +182,19 @@ def current_job() -> JobRequest | None:
     return _current.get()
 
 
-class Entered:
-    """The context in which `current_job` answers with a given request."""
-
-    __slots__ = ("_request", "_token")
-
-    def __init__(self, request: JobRequest) -> None:
-        self._request = request
-        self._token: Token[JobRequest | None] | None = None
-
-    def __enter__(self) -> JobRequest:
-        self._token = _current.set(self._request)
-        return self._request
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._token is not None:
-            _current.reset(self._token)
+#: For whoever runs a job's body: `enter` makes a request the current one; `leave`, told what
+#: `enter` has returned, makes it again the one that was so before.
+enter, leave = _current.set, _current.reset
 
 
-def enter_job(request: JobRequest) -> Entered:
-    """A context in which ``current_job()`` is this request; for whoever runs a job's body."""
-    return Entered(request)
+@contextmanager
+def enter_job(request: JobRequest) -> Iterator[JobRequest]:
+    """A context in which ``current_job()`` is this request."""
+    token = enter(request)
+    try:
+        yield request
+    finally:
+        leave(token)
 
 
 def direct_call(task: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> JobRequest:

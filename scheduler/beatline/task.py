@@ -90,14 +90,17 @@ class Task(Telling, Sending[P, R]):
         """A plain call: runs the body here and now, as if it were not a task."""
         return self.for_child().run(*args, **kwargs)
 
-    def begin_body(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    def body(self) -> Callable[..., Any]:
         """
-        What a job's body returns, for whoever executes jobs.
+        What runs a job's body in this process, for whoever executes jobs.
 
-        Of a coroutine function that is the coroutine: the caller runs it to its end.
+        Of a coroutine function it returns the coroutine: the caller runs that to its end.
         """
-        task: Any = self.for_child()
-        return task(*args, **kwargs) if self._has_call else task.run(*args, **kwargs)
+        task = self.for_child()
+        if self._has_call:
+            return task.__call__
+        is_plain = type(self).run is Task.run and "run" not in self.__dict__
+        return self._function if is_plain and not self._is_bound else task.run
 
     def for_child(self) -> Self:
         """This task, ready to run here: a subclass's ``__init__`` has run in this process."""

@@ -136,7 +136,7 @@ class TestCalling:
             await asyncio.sleep(0)
             return value + 1
 
-        returned: Any = asyncio.run(later.begin_body([1], {}))
+        returned: Any = asyncio.run(later.body()(1))
 
         assert 2 == returned
         assert later.is_async
@@ -156,7 +156,7 @@ class TestSubclasses:
         def count(self: Counting) -> int:
             return self.calls
 
-        calls = [count(), count.begin_body([], {}), count()]
+        calls = [count(), count.body()(), count()]
 
         assert ([1, 2, 3], 1) == (calls, Counting.made)
 
@@ -205,7 +205,7 @@ class TestSubclasses:
         def add_one(value: int) -> int:
             return value + 1
 
-        assert 6 == add_one.begin_body([2], {})
+        assert 6 == add_one.body()(2)
         with pytest.raises(TypeError):
             add_one.delay(1, 2)  # type: ignore[call-arg]  # that is the test
 

@@ -178,6 +178,25 @@ def predict(self: Model, x: int) -> int:
     return sum(self.weights) * x
 
 
+class ModelGoneOnce(Task):
+    """A base that cannot be made at first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        write_journal("tried", str(os.getpid()))
+        if not ATTEMPTS:
+            ATTEMPTS.append(1)
+            raise FileNotFoundError("weights.bin")
+
+
+@app.task(name="predict_later", base=ModelGoneOnce)
+def predict_later(x: int) -> int:
+    return x
+
+
+ATTEMPTS: list[int] = []
+
+
 @app.task(name="where")
 def where() -> int:
     return os.getpid()

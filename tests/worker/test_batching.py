@@ -44,7 +44,7 @@ def test_batch_when_runs_take_five_ms_then_stays_near_fifty_ms() -> None:
     batch = BatchSize()
     size = 1
     for _ in range(10):
-        batch.note("task", 5, size)
+        batch.note("task", 5)
         size = batch.next()
 
     assert size == 10

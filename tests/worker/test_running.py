@@ -130,6 +130,20 @@ def test_worker_when_a_class_has_state_then_it_is_made_once_per_child(
 
 
 @on_each_pool
+def test_worker_when_a_class_cannot_be_made_then_its_job_fails_and_the_next_one_tries_again(
+    worker: Start, app: App, journal: Journal
+) -> None:
+    worker("-c", "1")
+
+    with pytest.raises(FileNotFoundError, match=r"weights\.bin"):
+        app.send_task("predict_later", (1,)).get(timeout=10)
+
+    assert [2, 3] == [app.send_task("predict_later", (i,)).get(timeout=10) for i in (2, 3)]
+    assert len(journal.keys("tried")) == 2
+    assert len(set(journal.keys("tried"))) == 1
+
+
+@on_each_pool
 def test_worker_when_max_tasks_per_child_is_reached_then_replaces_the_child(
     worker: Start, app: App
 ) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,6 +55,34 @@ def test_row_when_reset_then_no_lane_tells_of_the_child_before() -> None:
     assert row.lane(2).fence == 0
 
 
+def test_lane_when_the_next_job_is_in_hand_then_nothing_of_the_one_before_is_told() -> None:
+    row = _row()
+    lane = row.lane(0)
+    lane.begin(5, 100, b"0123456789abcdef")
+    lane.describe(200, "before", 10, 20, FLAG_ISOLATED)
+    lane.clear()
+
+    lane.begin(6, 300, b"short")
+
+    assert row.running() == [(0, Running(6, 6, 300, 0, 0, 0))]
+    assert (lane.job_id, lane.task) == (b"short", "")
+    lane.describe(400, "before", 0, 0)
+    assert (lane.task, row.running()) == ("before", [(0, Running(6, 6, 400, 0, 0, 0))])
+
+
+@pytest.mark.parametrize("name", ["limit", "stop", "cancels", "returns"])
+def test_orders_when_the_supervisor_writes_then_they_are_new_each_time(name: str) -> None:
+    row = _row()
+    seen = [row.orders]
+
+    for _ in range(3):
+        setattr(row, name, 7)
+        seen.append(row.orders)
+    row.finished = 1
+
+    assert len({*seen, row.orders}) == 4
+
+
 def test_lane_when_asked_to_be_interrupted_then_tells_it_once() -> None:
     lane = _row().lane(0)
 
@@ -84,10 +113,21 @@ def test_row_when_another_process_writes_then_its_parent_reads() -> None:
             Settlement,
             id=st.binary(min_size=1, max_size=200),
             fence=st.integers(0, 2**53),
-            outcome=st.sampled_from(["ack", "end", "retry"]),
+            outcome=st.sampled_from(["keep", "end", "retry"]),
             body=st.binary(max_size=2000),
             ttl_ms=st.integers(0, 2**53),
             delay_ms=st.integers(0, 2**53),
+        )
+        | st.builds(
+            Settlement,
+            id=st.binary(min_size=16, max_size=16) | st.binary(min_size=1, max_size=200),
+            fence=st.integers(0, 2**53),
+            outcome=st.just("ack"),
+            state=st.just(""),
+            body=st.just(b""),
+            ttl_ms=st.just(86_400_000),
+            delay_ms=st.just(0),
+            detail=st.just(""),
         ),
         max_size=20,
     )

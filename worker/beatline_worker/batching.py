@@ -34,18 +34,18 @@ class BatchSize:
     def __init__(self, largest: int = LARGEST) -> None:
         self._largest = largest
         self._average_ms: dict[str, float] = {}
-        self._recent: dict[str, int] = {}
+        self._recent: set[str] = set()
         self._size = 1
 
-    def note(self, task: str, run_ms: float, count: int = 1) -> None:
-        """Take a run (or the mean of ``count`` runs) of a task into account."""
+    def note(self, task: str, run_ms: float) -> None:
+        """Take a run of a task into account."""
         old = self._average_ms.get(task)
         if old is None or run_ms > 4 * old:
             # A first run, and a sudden change for the worse, count in full.
             self._average_ms[task] = run_ms
         else:
             self._average_ms[task] = old + _WEIGHT * (run_ms - old)
-        self._recent[task] = self._recent.get(task, 0) + count
+        self._recent.add(task)
 
     def may_take_long(self, task: str) -> bool:
         """Whether a run of a task may keep what finished before it waiting: it is new, or slow."""

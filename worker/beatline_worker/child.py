@@ -11,7 +11,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any, Final
 
@@ -28,15 +28,15 @@ from beatline_worker.table import NO_LIMIT, Row
 
 _log = logging.getLogger("beatline.worker.child")
 
-#: A batch that has run so long is settled before it goes on, ms: what is not settled runs again
+#: A batch that has run so long is settled before it goes on, ns: what is not settled runs again
 #: where the whole machine dies.
-SETTLE_AFTER_MS: Final = 5.0
+SETTLE_AFTER_NS: Final = 5_000_000
 #: Pause between two looks whether the lease has been renewed, seconds.
 _RENEWAL_LOOK_S: Final = 0.02
 #: The next batch is asked for in the middle of one of so many jobs or more, if its first half took
-#: no longer than so many ms: neither Redis nor this child waits for the other then.
+#: no longer than so many ns: neither Redis nor this child waits for the other then.
 _LARGE_BATCH: Final = 16
-_QUICK_HALF_MS: Final = 2.0
+_QUICK_HALF_NS: Final = 2_000_000
 
 
 class Child:
@@ -81,6 +81,10 @@ class Child:
         self._returns = 0
         self._longest_unrenewed_ns = app.settings.lease_ms * 1_000_000 * 2 // 3
         self._batch = BatchSize(options.largest_batch)
+        #: The row's orders when they were followed last, until when (`awake_or_not_ns`) that is
+        #: enough, and what was cancelled by then.
+        self._orders, self._sure_until_ns = -1, 0
+        self._cancelled: Sequence[int] = ()
         self._in_body: Run | None = None
         self._finished: list[Settlement] = []
         self._is_second_outbox = False
@@ -117,6 +121,7 @@ class Child:
             deliveries = self._next_batch() or self._when_empty()
             if deliveries:
                 self._reached = deliveries[-1].fence
+                self._orders = -1
                 self._row.known = max(self._row.known, self._reached)
                 self._run_batch(deliveries)
         self._settle_finished()
@@ -200,33 +205,41 @@ class Child:
 
     def _run_batch(self, deliveries: list[Delivery]) -> None:
         """Run a batch; where jobs are left out, the server must say what is still held."""
-        row = self._row
-        begun = time.monotonic()
+        row, lane = self._row, self._lane
+        batch_ns = time.monotonic_ns()
         last = len(deliveries) - 1
         middle = last // 2 if last >= _LARGE_BATCH - 1 else -1
         for index, delivery in enumerate(deliveries):
-            self._lane.begin(delivery.fence, time.monotonic_ns(), delivery.id)
+            begun_ns = time.monotonic_ns()
+            lane.begin(delivery.fence, begun_ns, delivery.id)
             # The order matters: first say what runs, then look how far we may go (R5).
-            if delivery.fence > row.limit or row.stop or self._is_out_of_date():
-                self._lane.clear()
+            is_sure = row.orders == self._orders and awake_or_not_ns() < self._sure_until_ns
+            if not is_sure and not self._may_begin(delivery.fence):
+                lane.clear()
                 self._resync = True
                 return
-            self._note_finished(self._run_one(delivery))
+            self._note_finished(self._run_one(delivery, begun_ns))
             if index == last:
                 return
-            ran_ms = (time.monotonic() - begun) * 1000
-            if ran_ms > SETTLE_AFTER_MS:
+            ran_ns = time.monotonic_ns() - batch_ns
+            if ran_ns > SETTLE_AFTER_NS:
                 self._settle_finished()
-                begun = time.monotonic()
-            elif index == middle and ran_ms < _QUICK_HALF_MS:
+                batch_ns = time.monotonic_ns()
+            elif index == middle and ran_ns < _QUICK_HALF_NS:
                 self._ask(last - index)
 
-    def _is_out_of_date(self) -> bool:
-        """Whether jobs of this batch may not be ours any more, or may soon not be."""
-        row, now_ns = self._row, awake_or_not_ns()
-        is_given_back = row.returns != self._returns
-        is_unrenewed = now_ns - row.renewed_ns > self._longest_unrenewed_ns
-        return is_given_back or is_unrenewed or now_ns > self._loop.doubtful_from_ns
+    def _may_begin(self, fence: int) -> bool:
+        """Whether a job of this batch, and those after it until further orders, may begin."""
+        row = self._row
+        # Read first: what is ordered from here on is another number.
+        self._orders = row.orders
+        self._cancelled = row.cancelled_fences() if row.cancels else ()
+        unrenewed_ns = row.renewed_ns + self._longest_unrenewed_ns
+        self._sure_until_ns = min(unrenewed_ns, self._loop.doubtful_from_ns)
+        if fence > row.limit or row.stop or row.returns != self._returns:
+            return False
+        # Else this process or its supervisor may have been stopped, and the lease be over.
+        return awake_or_not_ns() < self._sure_until_ns
 
     def _is_unrenewed(self) -> bool:
         """
@@ -247,20 +260,19 @@ class Child:
         if not fits:
             self._settle_finished()
 
-    def _run_one(self, delivery: Delivery) -> Settlement:
+    def _run_one(self, delivery: Delivery, begun_ns: int) -> Settlement:
         # The fence is the server's time at the take: the job did not start before it.
-        now_ms = max(self._loop.server_now_ms(), delivery.fence // 1000)
+        now_ms = max(self._loop.server_ms_at(begun_ns), delivery.fence // 1000)
         run = self._executor.prepare(delivery, now_ms)
         if isinstance(run, Settlement):
             return run
-        row = self._row
-        if row.cancels and delivery.fence in row.cancelled_fences():
+        if self._cancelled and delivery.fence in self._cancelled:
             return self._executor.cancelled(run, now_ms)
         if self._finished and self._batch.may_take_long(run.job.task):
             # Nobody is to wait a minute for a result that is there.
             self._settle_finished()
         started = time.monotonic_ns()
-        self._lane.describe(started, run.job.task, run.soft_ms, run.hard_ms, run.flags)
+        self._lane.describe(started, run.job.task, run.soft_ms, run.hard_ms, run.ready.flags)
         settlement = self._run_body(run, now_ms)
         self._batch.note(run.job.task, (time.monotonic_ns() - started) / 1e6)
         return settlement

@@ -123,7 +123,7 @@ class ConsumerLoop:
         self._on_round = on_round
         self.was_woken = False
         self._clock_us = 0
-        self._clock_at = time.monotonic()
+        self._clock_at_ns = time.monotonic_ns()
         #: When the server last said that what we hold is ours, or a little earlier.
         self._confirmed_ns = awake_or_not_ns()
         self._doubtful_after_ns = lease_ms * 500_000
@@ -145,7 +145,11 @@ class ConsumerLoop:
 
     def server_now_ms(self) -> int:
         """The server's clock, carried on by our own monotonic one."""
-        return int((self._clock_us + (time.monotonic() - self._clock_at) * 1e6) // 1000)
+        return self.server_ms_at(time.monotonic_ns())
+
+    def server_ms_at(self, monotonic_ns: int) -> int:
+        """What the server's clock said, or will say, at an instant of our monotonic one."""
+        return (self._clock_us + (monotonic_ns - self._clock_at_ns) // 1000) // 1000
 
     def exchange(
         self, settlements: Sequence[Settlement], limit: int, *, resync: bool = False
@@ -346,7 +350,7 @@ class ConsumerLoop:
     def _note(self, partition: Partition, call: Call, taken: Taken, sent_ns: int) -> None:
         partition.number = call.number
         partition.resync = False
-        self._clock_us, self._clock_at = taken.now_us, time.monotonic()
+        self._clock_us, self._clock_at_ns = taken.now_us, time.monotonic_ns()
         self._confirmed_ns = sent_ns
         self._on_round()
         for raw_id in taken.stale:

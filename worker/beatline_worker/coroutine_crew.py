@@ -151,7 +151,7 @@ class CoroutineCrew:
         run, executor = begun.run, self._executor
         if not run.task.is_async:
             return await self._run_in_thread(begun)
-        if run.is_unsure and not run.job.skip_unsure:
+        if run.ready.is_unsure and not run.job.skip_unsure:
             refused = await asyncio.to_thread(executor.note_unsure, run)
             if refused is not None:
                 return refused

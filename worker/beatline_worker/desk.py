@@ -114,7 +114,7 @@ class Desk:
         if row.cancels and fence in row.cancelled_fences():
             self.finish(lane, self.executor.cancelled(run, now_ms))
             return None
-        lane.describe(time.monotonic_ns(), run.job.task, run.soft_ms, run.hard_ms, run.flags)
+        lane.describe(time.monotonic_ns(), run.job.task, run.soft_ms, run.hard_ms, run.ready.flags)
         return Begun(run, now_ms)
 
     def finish(

@@ -39,12 +39,12 @@ from beatline.errors import (
 from beatline.ids import id_text, is_ours
 from beatline.job import Job, read_job
 from beatline.outcome import failure_body, success_body
-from beatline.request import Courier, JobRequest, enter_job
+from beatline.request import Courier, JobRequest, enter, leave
 from beatline.states import JobState
 from beatline.store.delivering import Delivery, Settlement
 from beatline.task import Task
 from beatline_worker.coroutines import LoopKeeper
-from beatline_worker.lanes import FLAG_ISOLATED, FLAG_UNSURE
+from beatline_worker.ready_tasks import ReadyTask, ReadyTasks
 
 _log = logging.getLogger("beatline.worker.job")
 
@@ -62,28 +62,22 @@ class Run(msgspec.Struct, frozen=True):
 
     Attributes:
         job, delivery: The job and its handing-over.
-        task: This child's instance of the task.
+        ready: The task, as this child runs it.
         request: What the body sees as ``current_job()``.
         soft_ms, hard_ms: Time limits; 0 none.
     """
 
     job: Job
     delivery: Delivery
-    task: Task[Any, Any]
+    ready: ReadyTask
     request: JobRequest
     soft_ms: int
     hard_ms: int
 
     @property
-    def is_unsure(self) -> bool:
-        """Whether nobody may run the job again once its body has begun."""
-        return self.task.options.on_unsure == "skip"
-
-    @property
-    def flags(self) -> int:
-        """What the supervisor has to know of it: FLAG_*."""
-        isolated = FLAG_ISOLATED if self.task.options.isolation == "kill" else 0
-        return isolated | (FLAG_UNSURE if self.is_unsure else 0)
+    def task(self) -> Task[Any, Any]:
+        """This child's instance of the task."""
+        return self.ready.task
 
 
 class Executor:
@@ -112,14 +106,12 @@ class Executor:
         self._loop_turn = threading.Lock() if one_loop_at_a_time else nullcontext()
         self._app = app
         self._worker = worker
-        self._hard_ms = time_limit_ms
-        self._soft_ms = soft_time_limit_ms
+        self._tasks = ReadyTasks(app, soft_ms=soft_time_limit_ms, hard_ms=time_limit_ms)
         self._ttl_ms = app.settings.result_ttl_ms
         self._hostname = socket.gethostname()
         self._courier = courier
         self._random = random.Random()
         self._here = threading.local()
-        self._own_hooks: dict[type[Any], frozenset[str]] = {}
 
     def prepare(self, delivery: Delivery, now_ms: int) -> Run | Settlement:
         """
@@ -134,56 +126,62 @@ class Executor:
         except UndecodableJob as error:
             _log.error("job.undecodable job=%s error=%s", id_text(delivery.id), error)
             return self._bury(delivery, "undecodable", str(error))
-        task = self._app.tasks.get(job.task)
-        if task is None:
-            _log.warning(
-                "job.unknown_task job=%s task=%s remedy=%s",
-                job.text,
-                job.task,
-                "start a worker whose app registers this task",
-            )
-            return Settlement(
-                delivery.id,
-                delivery.fence,
-                "unknown",
-                body=_forensics("unknown task", task=job.task, worker=self._worker),
-                ttl_ms=self._app.settings.unknown_task_ttl_ms,
-                delay_ms=UNKNOWN_TASK_DELAY_MS,
-            )
-        expires = job.options.get("expires")
+        ready = self._tasks.find(job.task)
+        if ready is None:
+            return self._unknown(delivery, job)
+        request = JobRequest(
+            job,
+            delivery.attempts,
+            delivery.deliveries + 1,
+            delivery.fence,
+            self._worker,
+            self._hostname,
+            self._courier,
+        )
+        options = job.options
+        if not options and ready.refusal is None:
+            return Run(job, delivery, ready, request, ready.soft_ms, ready.hard_ms)
+        expires = options.get("expires")
         first = delivery.attempts == 0 and delivery.deliveries == 0
         if isinstance(expires, int) and first and now_ms > expires:
             return self._end(delivery, job, JobState.EXPIRED, b"", now_ms)
-        options = task.options
-        return Run(
+        run = Run(
             job,
             delivery,
-            task.for_child(),
-            JobRequest(
-                job,
-                retries=delivery.attempts,
-                delivery=delivery.deliveries + 1,
-                fence=delivery.fence,
-                worker=self._worker,
-                hostname=self._hostname,
-                courier=self._courier,
-            ),
-            job.options.get("soft_time_limit") or options.soft_time_limit_ms or self._soft_ms,
-            job.options.get("time_limit") or options.time_limit_ms or self._hard_ms,
+            ready,
+            request,
+            options.get("soft_time_limit") or ready.soft_ms,
+            options.get("time_limit") or ready.hard_ms,
         )
+        return run if ready.refusal is None else self._failed(run, ready.refusal, now_ms)
 
     def run(self, run: Run, started_ms: int) -> Settlement:
         """Call the body, and say how it ended. ``started_ms`` is on the server's clock."""
-        begun = time.monotonic()
-        if run.is_unsure and not run.job.skip_unsure:
+        ready, job, request = run.ready, run.job, run.request
+        if ready.is_unsure and not job.skip_unsure:
             refused = self.note_unsure(run)
             if refused is not None:
                 return refused
         try:
-            return self._run(run, started_ms, begun)
+            try:
+                token = enter(request)
+                try:
+                    if "before_start" in ready.hooks:
+                        ready.task.before_start(request.id, job.args, job.kwargs)
+                    value = ready.body(*job.args, **job.kwargs)
+                    if isinstance(value, CoroutineType):
+                        with self._loop_turn:
+                            value = self.keeper.run(value)
+                finally:
+                    leave(token)
+            # A job may raise anything, SystemExit and KeyboardInterrupt included; all of it is the
+            # job's end, never the child's.
+            except BaseException as error:  # noqa: BLE001
+                return self._failed(run, error, started_ms)
+            return self._succeeded(run, value, started_ms)
         except INTERRUPTIONS as late:
             # The interruption arrived as the body had ended, before its end was written down.
-            return self._failed(run, late, started_ms, begun)
+            return self._failed(run, late, started_ms)
 
     def note_unsure(self, run: Run) -> Settlement | None:
         """
@@ -200,39 +198,25 @@ class Executor:
             return Settlement(run.delivery.id, run.delivery.fence, "return")
         return None
 
-    def _run(self, run: Run, started_ms: int, begun: float) -> Settlement:
-        task, job = run.task, run.job
-        try:
-            with enter_job(run.request):
-                if "before_start" in self._hooks_of(task):
-                    task.before_start(run.request.id, job.args, job.kwargs)
-                value = task.begin_body(job.args, job.kwargs)
-                if isinstance(value, CoroutineType):
-                    with self._loop_turn:
-                        value = self.keeper.run(value)
-        # A job may raise anything, SystemExit and KeyboardInterrupt included; all of it is the
-        # job's end, never the child's.
-        except BaseException as error:  # noqa: BLE001
-            return self._failed(run, error, started_ms, begun)
-        return self._succeeded(run, value, started_ms, begun)
-
     async def run_here(self, run: Run, started_ms: int) -> Settlement:
         """As `run`, for a coroutine in the loop that runs this one; it notes nothing before."""
-        begun = time.monotonic()
-        task, job = run.task, run.job
+        ready, job, request = run.ready, run.job, run.request
         try:
-            with enter_job(run.request):
-                if "before_start" in self._hooks_of(task):
-                    task.before_start(run.request.id, job.args, job.kwargs)
-                value = await task.begin_body(job.args, job.kwargs)
+            token = enter(request)
+            try:
+                if "before_start" in ready.hooks:
+                    ready.task.before_start(request.id, job.args, job.kwargs)
+                value = await ready.body(*job.args, **job.kwargs)
+            finally:
+                leave(token)
         # As above; a loop's cancellation too is the job's end.
         except BaseException as error:  # noqa: BLE001
-            return self._failed(run, error, started_ms, begun)
-        return self._succeeded(run, value, started_ms, begun)
+            return self._failed(run, error, started_ms)
+        return self._succeeded(run, value, started_ms)
 
     def interrupted(self, run: Run, reason: BaseException, started_ms: int) -> Settlement:
         """The settlement of a job whose interruption arrived too late, or was swallowed."""
-        return self._failed(run, reason, started_ms, time.monotonic())
+        return self._failed(run, reason, started_ms)
 
     @property
     def keeper(self) -> LoopKeeper:
@@ -246,13 +230,13 @@ class Executor:
         """The settlement of a job that was cancelled before its body began."""
         return self._end(run.delivery, run.job, JobState.CANCELLED, b"", now_ms)
 
-    def _succeeded(self, run: Run, value: Any, started_ms: int, begun: float) -> Settlement:
-        job, delivery = run.job, run.delivery
-        hooks = self._hooks_of(run.task)
-        if "on_success" in hooks:
-            self._hook(run.task.on_success, value, run.request.id, job.args, job.kwargs)
-        if "after_return" in hooks:
-            self._after_return(run, "SUCCESS", value, "")
+    def _succeeded(self, run: Run, value: Any, started_ms: int) -> Settlement:
+        job, delivery, hooks = run.job, run.delivery, run.ready.hooks
+        if hooks:
+            if "on_success" in hooks:
+                self._hook(run.task.on_success, value, run.request.id, job.args, job.kwargs)
+            if "after_return" in hooks:
+                self._after_return(run, "SUCCESS", value, "")
         is_plain = job.schedule is None and is_ours(job.id)
         if job.ignore_result and is_plain:
             return Settlement(delivery.id, delivery.fence, "ack")
@@ -262,20 +246,20 @@ class Executor:
                 body = success_body(
                     value,
                     started_ms=started_ms,
-                    finished_ms=started_ms + _elapsed_ms(begun),
+                    finished_ms=started_ms + _elapsed_ms(run),
                     worker=self._worker,
                     retries=delivery.attempts,
                     task=job.task,
                 )
             except UnserializableArgument as error:
-                return self._failed(run, error, started_ms, begun)
+                return self._failed(run, error, started_ms)
             if is_plain:
                 return Settlement(
                     delivery.id, delivery.fence, "keep", "SUCCESS", body, self._ttl_ms
                 )
         return self._end(delivery, job, JobState.SUCCESS, body, started_ms)
 
-    def _failed(self, run: Run, error: BaseException, started_ms: int, begun: float) -> Settlement:
+    def _failed(self, run: Run, error: BaseException, started_ms: int) -> Settlement:
         job, delivery = run.job, run.delivery
         if isinstance(error, Ignore):
             return self._end(delivery, job, JobState.SUCCESS, b"", started_ms)
@@ -305,7 +289,7 @@ class Executor:
             error,
             text,
             started_ms=started_ms,
-            finished_ms=started_ms + _elapsed_ms(begun),
+            finished_ms=started_ms + _elapsed_ms(run),
             worker=self._worker,
             retries=delivery.attempts,
             task=job.task,
@@ -351,6 +335,22 @@ class Executor:
             detail=detail,
         )
 
+    def _unknown(self, delivery: Delivery, job: Job) -> Settlement:
+        _log.warning(
+            "job.unknown_task job=%s task=%s remedy=%s",
+            job.text,
+            job.task,
+            "start a worker whose app registers this task",
+        )
+        return Settlement(
+            delivery.id,
+            delivery.fence,
+            "unknown",
+            body=_forensics("unknown task", task=job.task, worker=self._worker),
+            ttl_ms=self._app.settings.unknown_task_ttl_ms,
+            delay_ms=UNKNOWN_TASK_DELAY_MS,
+        )
+
     def _bury(self, delivery: Delivery, reason: str, detail: str) -> Settlement:
         return Settlement(
             delivery.id,
@@ -364,13 +364,6 @@ class Executor:
         job = run.job
         self._hook(run.task.after_return, status, value, job.text, job.args, job.kwargs, text)
 
-    def _hooks_of(self, task: Task[Any, Any]) -> frozenset[str]:
-        kind = type(task)
-        hooks = self._own_hooks.get(kind)
-        if hooks is None:
-            hooks = self._own_hooks[kind] = _own_hooks(kind)
-        return hooks
-
     def _hook(self, hook: Callable[..., Any], *arguments: Any) -> None:
         try:
             hook(*arguments)
@@ -379,14 +372,8 @@ class Executor:
             _log.exception("job.hook_failed hook=%s", getattr(hook, "__qualname__", hook))
 
 
-def _own_hooks(kind: type[Task[Any, Any]]) -> frozenset[str]:
-    """The hooks of a run that succeeds which a task's class has made its own."""
-    names = ("before_start", "on_success", "after_return")
-    return frozenset(name for name in names if getattr(kind, name) is not getattr(Task, name))
-
-
-def _elapsed_ms(begun: float) -> int:
-    return int((time.monotonic() - begun) * 1000)
+def _elapsed_ms(run: Run) -> int:
+    return int((time.monotonic() - run.request.began) * 1000)
 
 
 def _forensics(reason: str, **facts: str) -> bytes:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import mmap
 import struct
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 #: Bytes of a lane.
@@ -29,23 +28,15 @@ INTERRUPT_LOST: Final = 4
 
 # fence, last fence, monotonic start in ns, soft limit and hard limit in ms, flags: by the child.
 _LANE = struct.Struct(f"@6Q{LANE_BYTES - 48}x")
-_START = struct.Struct("@5Q")
-_LAST_AT: Final = 8
+_FENCE, _LAST, _STARTED, _SOFT, _HARD, _FLAGS = range(6)
 # fence that is to be interrupted, and by what: by the supervisor.
-_INTERRUPT: Final = 48 // 8
-_KIND: Final = 56 // 8
-_ID_AT: Final = 64
-_TASK_AT: Final = 272
+_INTERRUPT, _KIND = 6, 7
+# length of the job's id; fence of the job that the name of the task belongs to: by the child.
+_ID_LENGTH, _DESCRIBED = 8, 9
+_ID_AT: Final = 80
+_TASK_AT: Final = 280
 #: Longest id or name of a task that is kept, bytes.
 _LONGEST: Final = 200
-_BYTES: Final = tuple(bytes((number,)) for number in range(256))
-
-
-@lru_cache(maxsize=1_000)
-def _written(task: str) -> bytes:
-    """A task's name as it stands in a lane: its length, and as much of it as fits."""
-    name = task.encode()[:_LONGEST]
-    return _BYTES[len(name)] + name
 
 
 class Running(NamedTuple):
@@ -71,35 +62,59 @@ class Running(NamedTuple):
 class Lane:
     """One lane of a child's row."""
 
-    __slots__ = ("_at", "_memory", "_numbers")
+    __slots__ = ("_at", "_id_bytes", "_id_length", "_is_limited", "_memory", "_numbers", "_task")
 
     def __init__(self, memory: mmap.mmap, at: int) -> None:
         self._memory = memory
         self._at = at
+        # A view costs a third of what packing does, and each number is written at once, whole.
         self._numbers = memoryview(memory)[at : at + _ID_AT].cast("Q")
+        #: What this child has written last: of two jobs of a task most is the same.
+        self._id_length, self._id_bytes = -1, slice(0)
+        self._is_limited = True
+        self._task: str | None = None
 
     def begin(self, fence: int, started_ns: int, raw_id: bytes) -> None:
         """Say which job is in hand from now on; its fence is written last."""
-        memory, at = self._memory, self._at
-        length = len(raw_id)
-        memory[at + _ID_AT : at + _ID_AT + 1 + length] = _BYTES[length] + raw_id
-        memory[at + _TASK_AT] = 0
-        _START.pack_into(memory, at + _LAST_AT, fence, started_ns, 0, 0, 0)
-        self._numbers[0] = fence
+        numbers = self._numbers
+        if len(raw_id) != self._id_length:
+            self._note_id_length(len(raw_id))
+        self._memory[self._id_bytes] = raw_id
+        numbers[_STARTED] = started_ns
+        if self._is_limited:
+            self._limit(0, 0, 0)
+        numbers[_LAST] = fence
+        numbers[_FENCE] = fence
 
     def describe(
         self, started_ns: int, task: str, soft_ms: int, hard_ms: int, flags: int = 0
     ) -> None:
         """Say what the job in hand is, and its time limits (0 none), as its body begins."""
-        memory, at = self._memory, self._at
-        name = _written(task)
-        memory[at + _TASK_AT : at + _TASK_AT + len(name)] = name
-        fence = self._numbers[0]
-        _START.pack_into(memory, at + _LAST_AT, fence, started_ns, soft_ms, hard_ms, flags)
+        numbers = self._numbers
+        if task != self._task:
+            self._note_task(task)
+        numbers[_STARTED] = started_ns
+        if soft_ms or hard_ms or flags:
+            self._limit(soft_ms, hard_ms, flags)
+        numbers[_DESCRIBED] = numbers[_FENCE]
+
+    def _note_id_length(self, length: int) -> None:
+        self._numbers[_ID_LENGTH] = self._id_length = length
+        self._id_bytes = slice(self._at + _ID_AT, self._at + _ID_AT + length)
+
+    def _note_task(self, task: str) -> None:
+        name, at = task.encode()[:_LONGEST], self._at + _TASK_AT
+        self._memory[at : at + 1 + len(name)] = bytes((len(name),)) + name
+        self._task = task
+
+    def _limit(self, soft_ms: int, hard_ms: int, flags: int) -> None:
+        numbers = self._numbers
+        numbers[_SOFT], numbers[_HARD], numbers[_FLAGS] = soft_ms, hard_ms, flags
+        self._is_limited = bool(soft_ms or hard_ms or flags)
 
     def clear(self) -> None:
         """Nothing runs here any more."""
-        self._numbers[0] = 0
+        self._numbers[_FENCE] = 0
 
     def ask(self, fence: int, kind: int) -> None:
         """The supervisor: interrupt this delivery by ``kind``, INTERRUPT_*."""
@@ -121,21 +136,22 @@ class Lane:
     @property
     def fence(self) -> int:
         """Fence of the job that runs; 0 none."""
-        return self._numbers[0]
+        return self._numbers[_FENCE]
 
     @property
     def job_id(self) -> bytes:
         """Id of the job that runs, or ran last."""
-        return self._text(_ID_AT)
+        start = self._at + _ID_AT
+        return self._memory[start : start + self._numbers[_ID_LENGTH]]
 
     @property
     def task(self) -> str:
-        """Task of the job that runs, or ran last."""
-        return self._text(_TASK_AT).decode("utf-8", "replace")
-
-    def _text(self, at: int) -> bytes:
-        at += self._at
-        return bytes(self._memory[at + 1 : at + 1 + self._memory[at]])
+        """Task of the job that runs, or ran last; empty where it has not been described."""
+        if self._numbers[_DESCRIBED] != self._numbers[_LAST]:
+            return ""
+        start = self._at + _TASK_AT
+        name = self._memory[start + 1 : start + 1 + self._memory[start]]
+        return name.decode("utf-8", "replace")
 
 
 def look_at(lanes: bytes) -> list[Running]:

@@ -12,6 +12,7 @@ began in any lane" names what a child has not started.
 
 from __future__ import annotations
 
+import itertools
 import mmap
 import os
 import struct
@@ -52,13 +53,22 @@ _NUMBERS: Final = {
     "cancels": 160,  # number of entries in the ring of cancelled fences
     "returns": 168,  # how often jobs were given back that the child had not started
     "renewed_ns": 176,  # when the last renewal of the lease that was answered was sent
+    "orders": 184,  # another number whenever one of limit, stop, cancels and returns has changed
 }
 _CANCEL_RING_AT: Final = 256
 _CANCEL_RING: Final = 32
 
+_OUTBOX: Final = _NUMBERS["outbox"] // 8
+_OUTBOX_2: Final = _NUMBERS["outbox_2"] // 8
+# An entry is its length, and a settlement in msgpack; or, for an ack of a job with an id of ours:
+# its length, a byte that no msgpack array begins with, fence and id.
+_ACK = struct.Struct("<IBQ16s")
+_ACK_MARK: Final = 0
+_ACK_ID_BYTES: Final = 16
+
 _U64 = struct.Struct("@Q")
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(tuple[bytes, int, str, str, bytes, int, int, str]).decode
+_decode = msgspec.msgpack.Decoder(Settlement).decode
 
 
 def _number(name: str) -> property:
@@ -69,6 +79,24 @@ def _number(name: str) -> property:
 
     def write(row: Row, value: int) -> None:
         row.numbers[at] = value
+
+    return property(read, write)
+
+
+#: Unique also where two threads of the supervisor write at the same time.
+_next_order = itertools.count(1).__next__
+
+
+def _order(name: str) -> property:
+    """A number that a child must see before it begins its next job."""
+    at, orders_at = _NUMBERS[name] // 8, _NUMBERS["orders"] // 8
+
+    def read(row: Row) -> int:
+        return row.numbers[at]
+
+    def write(row: Row, value: int) -> None:
+        row.numbers[at] = value
+        row.numbers[orders_at] = _next_order()
 
     return property(read, write)
 
@@ -103,11 +131,12 @@ class Row:
     outbox_length = _number("outbox")
     second_outbox_length = _number("outbox_2")
     ready = _number("ready")
-    limit = _number("limit")
-    stop = _number("stop")
-    cancels = _number("cancels")
-    returns = _number("returns")
+    limit = _order("limit")
+    stop = _order("stop")
+    cancels = _order("cancels")
+    returns = _order("returns")
     renewed_ns = _number("renewed_ns")
+    orders = _number("orders")
 
     def reset(self) -> None:
         """Empty the row for a new child."""
@@ -148,17 +177,22 @@ class Row:
             settlement: How it ended.
             second: Which of the two outboxes: while one is being settled the other one is filled.
         """
-        entry = _encode(settlement)
-        at = self.second_outbox_length if second else self.outbox_length
-        end = at + 4 + len(entry)
-        if end > self._outbox_bytes:
-            return False
-        start = self._outbox_at + (self._outbox_bytes if second else 0) + at
-        self.memory[start : start + 4 + len(entry)] = len(entry).to_bytes(4, "little") + entry
-        if second:
-            self.second_outbox_length = end
+        numbers, slot = self.numbers, _OUTBOX_2 if second else _OUTBOX
+        at = numbers[slot]
+        start = self._outbox_at + at + (self._outbox_bytes if second else 0)
+        if settlement.outcome == "ack" and len(settlement.id) == _ACK_ID_BYTES:
+            end = at + _ACK.size
+            if end > self._outbox_bytes:
+                return False
+            fence, raw_id = settlement.fence, settlement.id
+            _ACK.pack_into(self.memory, start, _ACK.size - 4, _ACK_MARK, fence, raw_id)
         else:
-            self.outbox_length = end
+            entry = _encode(settlement)
+            end = at + 4 + len(entry)
+            if end > self._outbox_bytes:
+                return False
+            self.memory[start : start + 4 + len(entry)] = len(entry).to_bytes(4, "little") + entry
+        numbers[slot] = end
         return True
 
     def outbox(self) -> list[Settlement]:
@@ -175,7 +209,7 @@ class Row:
             size = int.from_bytes(self.memory[start : start + 4], "little")
             if size == 0 or at + 4 + size > end:
                 break
-            found.append(Settlement(*_decode(self.memory[start + 4 : start + 4 + size])))
+            found.append(_read_entry(self.memory[start : start + 4 + size]))
             at += 4 + size
         return found
 
@@ -215,6 +249,13 @@ class Table:
     def row(self, index: int) -> Row:
         """The row of a child."""
         return Row(self.memory, index, self.lanes)
+
+
+def _read_entry(entry: bytes) -> Settlement:
+    if entry[4] != _ACK_MARK:
+        return _decode(entry[4:])
+    _, _, fence, raw_id = _ACK.unpack(entry)
+    return Settlement(raw_id, fence, "ack")
 
 
 def row_bytes(lanes: int) -> int:

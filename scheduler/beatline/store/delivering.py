@@ -11,12 +11,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import msgspec
+
 from beatline.queue_turns import QueueTurns
 from beatline.wire.connection import Argument, HeldConnection, pack_script
 from beatline.wire.scripts import script
 
 
-class Settlement(NamedTuple):
+class Settlement(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """
     The end of one delivery.
 
@@ -55,20 +57,19 @@ def arguments_of(settlements: Iterable[Settlement]) -> list[Argument]:
     others: list[Argument] = []
     shared_ttl_ms = 0
     for one in settlements:
-        raw_id, fence, outcome, state, body, ttl_ms, delay_ms, detail = one
+        outcome = one.outcome
         if outcome == "ack":
-            acks += (raw_id, fence)
-        elif outcome != "keep":
-            others += one
-        elif not kept or ttl_ms == shared_ttl_ms:
-            shared_ttl_ms = ttl_ms
-            kept += (raw_id, fence, b"SUCCESS\n" + body)
+            acks += (one.id, one.fence)
+        elif outcome == "keep" and (not kept or one.ttl_ms == shared_ttl_ms):
+            shared_ttl_ms = one.ttl_ms
+            kept += (one.id, one.fence, b"SUCCESS\n" + one.body)
         else:
-            others += (raw_id, fence, "end", state, body, ttl_ms, delay_ms, detail)
+            others += (one.id, one.fence, "end" if outcome == "keep" else outcome)
+            others += (one.state, one.body, one.ttl_ms, one.delay_ms, one.detail)
     return [len(acks) // 2, len(kept) // 3, shared_ttl_ms, *acks, *kept, *others]
 
 
-class Delivery(NamedTuple):
+class Delivery(msgspec.Struct, frozen=True, gc=False):
     """
     One handing-over of a job.
 
@@ -217,7 +218,8 @@ def read_taken(reply: Any) -> Taken:
     ]
     for at in range(0, len(marks), 3):
         position, charged, failed = int(marks[at]) - 1, int(marks[at + 1]), int(marks[at + 2])
-        deliveries[position] = deliveries[position]._replace(deliveries=charged, attempts=failed)
+        one = deliveries[position]
+        deliveries[position] = Delivery(one.id, one.record, one.fence, charged, failed)
     return Taken(deliveries, stale, int(now_us), word == b"REPEATED", bool(idle))
 
 

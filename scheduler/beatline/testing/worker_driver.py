@@ -14,6 +14,8 @@ from datetime import datetime
 from heapq import heappop, heappush
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from beatline.app import App
 from beatline.errors import BeatlineError, UndecodableJob
 from beatline.ids import id_text
@@ -265,6 +267,6 @@ def _is_late(job: Job | None, now_ms: int) -> bool:
 
 
 def _ending(settlement: Settlement, state: str, started_ms: int) -> Settlement:
-    return settlement._replace(
-        outcome="end", state=state, body=b"", detail=f"{WORKER} {started_ms}"
+    return replace(
+        settlement, outcome="end", state=state, body=b"", detail=f"{WORKER} {started_ms}"
     )
