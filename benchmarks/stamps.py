@@ -13,8 +13,10 @@ import itertools
 import mmap
 import os
 import struct
+import sys
 import threading
 import time
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -90,41 +92,46 @@ class StampReader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._read: dict[Path, int] = {}
-        self._stamps: list[Stamp] = []
+        #: Number and instant in turns. Unpacking what is only counted would take a tenth of a core
+        #: from the quickest contender, and nothing from the slowest.
+        self._numbers = array("q")
 
     def clear(self) -> None:
         """Remove all stamps; no process that writes may live."""
         for path in self.folder.glob("*.stamps"):
             path.unlink()
         self._read.clear()
-        self._stamps.clear()
+        self._numbers = array("q")
 
     def skip(self) -> None:
         """Forget what has been written so far; the writers may live on."""
-        self.read()
-        self._stamps.clear()
+        self.count()
+        self._numbers = array("q")
 
     def read(self) -> list[Stamp]:
         """All stamps so far, in no particular order between processes."""
+        self.count()
+        return list(map(Stamp, self._numbers[1::2], self._numbers[0::2]))
+
+    def count(self) -> int:
+        """How many jobs have started."""
         for path in self.folder.glob("*.stamps"):
             position = self._read.get(path, 0)
             with open(path, "rb") as file:
                 position = self._read_on(file.fileno(), position)
             self._read[path] = position
-        return self._stamps
-
-    def count(self) -> int:
-        """How many jobs have started."""
-        return len(self.read())
+        return len(self._numbers) // 2
 
     def _read_on(self, descriptor: int, position: int) -> int:
         while True:
             chunk = os.pread(descriptor, 4096 * _RECORD.size, position)
-            whole = chunk[: len(chunk) - len(chunk) % _RECORD.size]
+            numbers = array("q", chunk[: len(chunk) - len(chunk) % _RECORD.size])
+            if sys.byteorder == "big":
+                numbers.byteswap()
             # Up to the first gap: of two threads the second may have written before the first.
-            written = itertools.takewhile(lambda record: record[1], _RECORD.iter_unpack(whole))
-            fresh = [Stamp(at, number) for number, at in written]
-            self._stamps += fresh
-            position += len(fresh) * _RECORD.size
-            if len(fresh) * _RECORD.size < 4096 * _RECORD.size:
+            instants = numbers[1::2]
+            written = instants.index(0) if 0 in instants else len(instants)
+            self._numbers += numbers[: 2 * written]
+            position += written * _RECORD.size
+            if written < 4096:
                 return position

@@ -6,6 +6,7 @@
 --   is nothing, "h" also while I hold jobs), limit, connection, holding, queues separated by
 --   commas, ends of deliveries as in part settling.
 -- REPLY: {"OK"|"REPEATED", server's now in µs, stale ids, ids, fences, records, marks, idle queues};
+--   fences may be fewer than ids: each of the others is one more than the one before;
 --   marks is flat: position, deliveries, attempts. Idle queues are empty where the consumer was not
 --   registered idle: then it calls again, and does not wait.
 -- RAISES: LEASELOST worker or consumer is not registered; SKIPPED a call number was left out.

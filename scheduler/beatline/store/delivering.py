@@ -212,10 +212,10 @@ def receive_settle(connection: HeldConnection) -> Taken:
 def read_taken(reply: Any) -> Taken:
     """The answer behind a reply."""
     word, now_us, stale, ids, fences, records, marks, idle = reply
-    deliveries = [
-        Delivery(raw, record, int(fence))
-        for raw, record, fence in zip(ids, records, fences, strict=True)
-    ]
+    tokens = [int(fence) for fence in fences]
+    if len(tokens) < len(ids):
+        tokens += range(tokens[-1] + 1, tokens[-1] + 1 + len(ids) - len(tokens))
+    deliveries = list(map(Delivery, ids, records, tokens))
     for at in range(0, len(marks), 3):
         position, charged, failed = int(marks[at]) - 1, int(marks[at + 1]), int(marks[at + 2])
         one = deliveries[position]

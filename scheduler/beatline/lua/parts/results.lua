@@ -26,8 +26,10 @@ end
 local function keep_results(ids, places, ttl_ms)
   local ttl, kept = lifetime(ttl_ms), P .. 'result:'
   for i = 1, #ids do
-    local id = ids[i]
-    call('SET', kept .. id, ARGV[places[i] + 2], 'PX', ttl)
-    tell_end(id, 'SUCCESS')
+    call('SET', kept .. ids[i], ARGV[places[i] + 2], 'PX', ttl)
+  end
+  for i = 1, #ids do
+    if is_awaited == false then break end
+    tell_end(ids[i], 'SUCCESS')
   end
 end

@@ -54,21 +54,22 @@ end
 -- which doubles the cost of a batch where eight children hold 32 jobs each.
 local LONG = '----------------------------------------------------------------------'
 
--- Records what was taken from the `first` id on as held, each job under its own fence (R11).
+-- Records what was taken from the `first` id on as held, each job under its own fence (R11). Only
+-- the first of these fences is told: each of the others is one more than the one before.
 local function hold(held, consumer, ids, fences, first)
   local count = #ids - first + 1
   local fence, last = draw_fence(count)
+  fences[first] = count > 1 and text(fence) or last
   -- Formatting a fence costs as much as a call: their first digits are shared.
   local tail = tonumber(string.sub(last, -6))
-  local shared = #last > 6 and tail + 1 >= count and string.sub(last, 1, -7) .. '%06d'
+  local shared = #last > 6 and tail + 1 >= count
+    and string.gsub(consumer .. ':' .. string.sub(last, 1, -7), '%%', '%%%%') .. '%06d'
   local fields, width = {}, 0
   if count >= 8 then fields, width = { '', LONG }, 2 end
   for i = 1, count do
-    local at, token = first + i - 1, last
-    if i < count then
-      token = shared and string.format(shared, tail - count + i) or text(fence + i - 1)
-    end
-    fences[at], fields[width + 1], fields[width + 2] = token, ids[at], consumer .. ':' .. token
+    fields[width + 1] = ids[first + i - 1]
+    fields[width + 2] = shared and string.format(shared, tail - count + i)
+      or consumer .. ':' .. text(fence + i - 1)
     width = width + 2
   end
   safely('HSET', held, unpack(fields))
