@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
 from redis.exceptions import ResponseError
 
 from beatline.errors import NotSent
@@ -168,8 +169,8 @@ class ConsumerLoop:
         """
         partition = self._partitions[self._turn]
         self._connection.linger_s = LINGER_S if limit == 1 else 0.0
-        taken = self._call(partition, settlements, limit, resync=resync)
-        return taken.deliveries
+        call = self._make_call(partition, settlements, limit, resync=resync)
+        return self._carry_out(partition, call).deliveries
 
     def ask(self, settlements: Sequence[Settlement], limit: int, *, holding: int) -> None:
         """
@@ -208,14 +209,17 @@ class ConsumerLoop:
             taken = receive_settle(self._connection)
         except (*LOST, NotSent, ResponseError) as error:
             self._judge(error)
-            taken = self._carry_out(asked.partition, asked.call._replace(tell_all=True))
+            taken = self._carry_out(asked.partition, replace(asked.call, tell_all=True))
         else:
             self._note(asked.partition, asked.call, taken, asked.sent_ns)
         return taken.deliveries
 
     def flush(self, settlements: Sequence[Settlement]) -> None:
         """Settle without taking, while further jobs of the batch are held."""
-        self._call(self._partitions[self._turn], settlements, 0, holding=1, idle=False)
+        partition = self._partitions[self._turn]
+        self._carry_out(
+            partition, self._make_call(partition, settlements, 0, holding=1, idle=False)
+        )
 
     def wait(self) -> list[Delivery]:
         """Wait for a job on the wake list; empty after the deadline, a signal, or an error."""
@@ -282,30 +286,8 @@ class ConsumerLoop:
 
     def _leave_turn(self, partition: Partition) -> list[Delivery]:
         """Leave the idle sets of a partition before listening elsewhere; what is held there."""
-        return self._call(partition, (), 0, resync=True, idle=False).deliveries
-
-    def _call(
-        self,
-        partition: Partition,
-        settlements: Sequence[Settlement],
-        limit: int,
-        *,
-        resync: bool = False,
-        holding: int = 0,
-        idle: bool = True,
-        with_jobs: bool = False,
-    ) -> Taken:
-        """One numbered call, repeated with the same number until it is answered."""
-        call = self._make_call(
-            partition,
-            settlements,
-            limit,
-            resync=resync,
-            holding=holding,
-            idle=idle,
-            with_jobs=with_jobs,
-        )
-        return self._carry_out(partition, call)
+        call = self._make_call(partition, (), 0, resync=True, idle=False)
+        return self._carry_out(partition, call).deliveries
 
     def _make_call(
         self,
@@ -322,15 +304,16 @@ class ConsumerLoop:
             partition.prefix,
             self._consumer,
             partition.number + 1,
-            settlements=tuple(settlements),
-            limit=limit,
-            holding=holding,
-            tell_all=resync or partition.resync,
-            go_idle=idle,
-            idle_with_jobs=with_jobs,
+            tuple(settlements),
+            limit,
+            holding,
+            resync or partition.resync,
+            idle,
+            with_jobs,
         )
 
     def _carry_out(self, partition: Partition, call: Call) -> Taken:
+        """A numbered call, repeated with the same number until it is answered."""
         pause_ms = 20.0
         while True:
             sent_ns = awake_or_not_ns()
@@ -339,7 +322,7 @@ class ConsumerLoop:
                 break
             except (*LOST, NotSent, ResponseError) as error:
                 self._judge(error)
-                call = call._replace(tell_all=True)
+                call = replace(call, tell_all=True)
             if self._should_stop() and not call.settlements:
                 return Taken([], [], 0, False, False)
             time.sleep(pause_ms / 1000 * random.uniform(0.5, 1.0))

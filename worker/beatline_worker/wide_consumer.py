@@ -77,7 +77,8 @@ class WideConsumer(ConsumerLoop):
                 mine = here if partition == self._turn else elsewhere.setdefault(partition, [])
                 mine.append(one)
         for partition, ends in elsewhere.items():
-            self._call(self._partitions[partition], ends, 0, holding=1, idle=False)
+            there = self._partitions[partition]
+            self._carry_out(there, self._make_call(there, ends, 0, holding=1, idle=False))
         return self._trade_here(here, limit, holding, resync=resync or self.must_ask)
 
     def hear(self) -> list[Delivery]:
@@ -121,7 +122,7 @@ class WideConsumer(ConsumerLoop):
                 # What was said to the ear already is told by the answer; a new list takes the rest.
                 self._give_up()
         generation = self._connection.generation
-        taken = self._call(
+        call = self._make_call(
             partition,
             settlements,
             limit,
@@ -130,6 +131,7 @@ class WideConsumer(ConsumerLoop):
             idle=limit > 0,
             with_jobs=True,
         )
+        taken = self._carry_out(partition, call)
         self.is_idle = taken.is_idle
         if self._connection.generation != generation:
             self._listening.close()

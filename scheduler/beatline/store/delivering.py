@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -87,8 +87,7 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
     attempts: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(msgspec.Struct, frozen=True):
     """
     The server's answer to a settle-and-take.
 
@@ -130,7 +129,7 @@ class Consumer:
         object.__setattr__(self, "turns", QueueTurns(entries))
 
 
-class Call(NamedTuple):
+class Call(msgspec.Struct, frozen=True):
     """
     One call of a consumer: what it ends, and what it wants.
 
