@@ -30,6 +30,8 @@ from beatline.errors import UndecodableJob
 from beatline.ids import id_text
 from beatline.payload import decode, ext_hook, plain_call
 
+#: How a nominal fire time, UTC ms, ends the head of a schedule's record.
+FIRE_TIME: Final = b"%014d"
 #: Version of the records that this process writes, and of those that it reads.
 RECORD_VERSION: Final = 1
 
@@ -98,7 +100,7 @@ def record_head(
     head = bytes((RECORD_VERSION, 48 + priority, flags, len(name))) + name
     if flags & FLAG_SCHEDULE and schedule is not None:
         label = schedule.encode()
-        head += bytes((len(label),)) + label + b"%014d" % nominal_ms
+        head += bytes((len(label),)) + label + FIRE_TIME % nominal_ms
     return head
 
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from beatline.ids import occurrence_id
 from beatline.job import (
+    FIRE_TIME,
     FLAG_BACKFILL,
     FLAG_IGNORE_RESULT,
     FLAG_SCHEDULE,
@@ -86,7 +87,8 @@ class OccurrenceJobs:
         self._bodies = {
             is_caught_up: self._body(is_caught_up, None) for is_caught_up in (False, True)
         }
-        self._head(0)
+        head = record_head(self._queue, self._priority, self._flags, self._name, 0)
+        self._head = head.removesuffix(FIRE_TIME % 0)
 
     def step(self, nominal_ms: int, now_ms: int, *, is_caught_up: bool) -> JobStep:
         """
@@ -102,13 +104,8 @@ class OccurrenceJobs:
         else:
             body = self._body(is_caught_up, max(now_ms, nominal_ms) + self._expires_ms)
         raw_id = occurrence_id(self._name, nominal_ms, self._partition, self._run)
-        return JobStep(nominal_ms, raw_id, self._head(nominal_ms) + body, is_caught_up)
-
-    def _head(self, nominal_ms: int) -> bytes:
-        # The undecorated function: each head is made once, and would push others out of the cache.
-        return record_head.__wrapped__(
-            self._queue, self._priority, self._flags, self._name, nominal_ms
-        )
+        record = b"%b%b%b" % (self._head, FIRE_TIME % nominal_ms, body)
+        return JobStep(nominal_ms, raw_id, record, is_caught_up)
 
     def _body(self, is_caught_up: bool, expires_ms: int | None) -> bytes:
         options = dict(self._options)

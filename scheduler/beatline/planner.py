@@ -16,10 +16,11 @@ are found by bisection, not by walking through them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice, pairwise
-from typing import NamedTuple
+
+import msgspec
+from msgspec.structs import replace
 
 from beatline.schedule import CatchUp, Schedule
 
@@ -49,7 +50,7 @@ class MissedReason(StrEnum):
     BEFORE_APPLIED = "before_applied"
 
 
-class ScheduleState(NamedTuple):
+class ScheduleState(msgspec.Struct, frozen=True):
     """
     What is stored of a schedule besides its definition. All instants are nominal, UTC ms.
 
@@ -74,8 +75,7 @@ class ScheduleState(NamedTuple):
     resumed_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Fire:
+class Fire(msgspec.Struct, frozen=True):
     """
     Make a job of this occurrence, as far as overlap allows.
 
@@ -98,8 +98,7 @@ class Fire:
         return self.nominal_ms
 
 
-@dataclass(frozen=True, slots=True)
-class Missed:
+class Missed(msgspec.Struct, frozen=True):
     """
     Record all occurrences of a span as missed.
 
@@ -123,7 +122,7 @@ class Missed:
 Decision = Fire | Missed
 
 
-class Plan(NamedTuple):
+class Plan(msgspec.Struct, frozen=True):
     """
     What to do now, and when to look again.
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from msgspec.structs import replace
 from redis.exceptions import ResponseError
 
 from beatline.backfill import (
@@ -162,7 +163,7 @@ class Schedules:
 
         def fire(books: ScheduleBooks) -> str:
             now_ms = books.now_ms()
-            step = jobs.step(now_ms, now_ms, is_caught_up=False)._replace(id=raw_id)
+            step = replace(jobs.step(now_ms, now_ms, is_caught_up=False), id=raw_id)
             where = books.prefix_of(name)
             return trigger(books.connection, where, name, str(schedule.overlap), step)[0]
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec.structs import astuple
 
 from beatline.beat.planning import plan_advances
 from beatline.ids import occurrence_id
@@ -447,7 +448,7 @@ def test_firer_when_there_is_time_then_definitions_are_read_ahead(stage: Stage) 
     assert stage.stored("bad").is_set_aside
 
 
-class _Unsound(Advance):
+class _Unsound(Advance, frozen=True):
     """A part of a call that the script cannot carry out."""
 
     def arguments(self) -> list[Argument]:
@@ -461,7 +462,7 @@ def test_firer_when_one_of_a_call_is_refused_then_the_others_fire(
     def spoilt(*arguments: Any) -> tuple[list[Advance], bool]:
         advances, more = plan_advances(*arguments)
         if arguments[0].stored.name == "tick-3":
-            advances = [_Unsound(*advance) for advance in advances]
+            advances = [_Unsound(*astuple(advance)) for advance in advances]
         return advances, more
 
     monkeypatch.setattr("beatline.beat.firer.plan_advances", spoilt)

@@ -11,8 +11,9 @@ class Own:
     def __init__(self) -> None:
         self.us = 1_000_000
 
-    def __call__(self) -> int:
-        return self.us * 1_000
+    def __call__(self) -> float:
+        # In the middle of the microsecond: no rounding leads out of it.
+        return (self.us + 0.5) / 1_000_000
 
 
 def _exchange(clock: ServerClock, own: Own, server_us: int, *, way_us: int = 50) -> None:

@@ -233,7 +233,7 @@ class ScheduleRules(SupervisorRules):
         )
 
         def expect(answer: Fired, seen: Seen) -> None:
-            assert expect_fire(self.world, plan, seen) == answer
+            assert Fired(*expect_fire(self.world, plan, seen)) == answer
 
         self.step("fire", lambda: fire(place.connection, place.prefix, advance), expect)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from beatline.planner import (
     COUNT_LIMIT,
@@ -429,7 +430,7 @@ def test_plan_when_carried_out_in_parts_then_no_instant_twice_and_none_lost(
         for decision in islice(plan(given_schedule, state, now_ms).decisions, portion):
             decided += timetable.between(decision.first_ms, last_of(decision))
             runs = state.runs + isinstance(decision, Fire)
-            state = state._replace(next_ms=decision.next_ms, runs=runs)
+            state = replace(state, next_ms=decision.next_ms, runs=runs)
 
     assert sorted(set(decided)) == decided
     assert list(islice(timetable.between(T0 - 300 * S + 1, nows[-1]), len(decided))) == decided

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from beatline.job import FLAG_SCHEDULE
 from beatline.store.firing import Advance, Answer, Fired, JobStep, MissedStep, read_answer
 from tests.store.support import START_US, Partition, make_id, make_record
@@ -65,14 +67,15 @@ def set_scene(partition: Partition) -> list[Advance]:
         planned(partition, "missed", "skip", span, alone),
         planned(partition, "garbage", "skip", garbage),
         planned(partition, "same id", "skip", again),
-        last._replace(next_ms=None, due_ms=None),
-        stale._replace(revision=b"7"),
+        replace(last, next_ms=None, due_ms=None),
+        replace(stale, revision=b"7"),
         *(
             planned(partition, name, "skip", occurrence(name, next(numbers), START_MS))
             for name in ("paused", "early", "absent")
         ),
-        planned(partition, "allow", "allow", occurrence("allow", next(numbers), START_MS))._replace(
-            expected=b"%d" % (START_MS + MINUTE_MS)
+        replace(
+            planned(partition, "allow", "allow", occurrence("allow", next(numbers), START_MS)),
+            expected=b"%d" % (START_MS + MINUTE_MS),
         ),
     ]
 
@@ -84,7 +87,7 @@ def carry_out(partition: Partition, *calls: list[Advance]) -> Answer:
         arguments = [argument for advance in call for argument in advance.arguments()]
         answer = read_answer(partition.run("fire", *arguments))
         fired += answer.fired
-    return answer._replace(fired=fired)
+    return replace(answer, fired=fired)
 
 
 def test_fire_when_schedules_share_a_call_then_each_is_as_alone(partition: Partition) -> None:
@@ -114,7 +117,7 @@ def test_fire_when_the_timeline_becomes_empty_then_tells_no_head(partition: Part
     put(partition, "s")
     advance = planned(partition, "s", "skip", occurrence("s", 1, START_MS))
 
-    answer = carry_out(partition, [advance._replace(next_ms=None, due_ms=None)])
+    answer = carry_out(partition, [replace(advance, next_ms=None, due_ms=None)])
 
     assert answer.head_ms is None
 

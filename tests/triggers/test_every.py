@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -45,6 +46,19 @@ def test_spread_when_named_then_stable_and_different() -> None:
     assert offsets == again
     assert len(offsets) > 90
     assert all(0 <= offset < 60_000 for offset in offsets)
+
+
+@pytest.mark.parametrize(
+    ("interval", "step_ms"), [("1s", 10), ("1m", 10), ("1005ms", 10), ("999ms", 1), ("7ms", 1)]
+)
+def test_spread_when_named_then_evenly_on_every_step(interval: str, step_ms: int) -> None:
+    many = [Every(interval, offset="spread", name=f"job-{n}") for n in range(2_000)]
+
+    counts = Counter(one.offset_ms for one in many)
+
+    slots = many[0].interval_ms // step_ms
+    assert counts.keys() <= {slot * step_ms for slot in range(slots)}
+    assert max(counts.values()) < 2_000 / slots + 6 * (2_000 / slots) ** 0.5 + 2
 
 
 @given(

@@ -9,13 +9,14 @@ tried alone, so that none suffers from another.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import NamedTuple
+
+import msgspec
 
 from beatline.beat.known_schedules import Known
 from beatline.store.firing import LARGEST_CALL, LARGEST_FIRE, Advance
 
 
-class Part(NamedTuple):
+class Part(msgspec.Struct, frozen=True):
     """
     One schedule's part in a call.
 
@@ -30,14 +31,14 @@ class Part(NamedTuple):
     has_more: bool
 
 
-class Sent(NamedTuple):
+class Sent(msgspec.Struct, frozen=True):
     """Calls on their way, and when they were sent by the process's own clock, µs."""
 
     calls: list[list[Part]]
     sent_us: int
 
 
-class Head(NamedTuple):
+class Head(msgspec.Struct, frozen=True):
     """
     The timeline's head, as an answer told it.
 

@@ -209,7 +209,8 @@ class Firer:
         self._known.expect(known)
         statistics = self._statistics
         statistics.count("fired", fired.jobs)
-        statistics.count("skipped", fired.skipped)
+        if fired.skipped:
+            statistics.count("skipped", fired.skipped)
         late_us = 0 if due_ms is None else now_us - due_ms * 1_000
         for step in advance.steps:
             if isinstance(step, JobStep):

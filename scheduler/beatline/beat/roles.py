@@ -64,7 +64,7 @@ class Cast:
         """The roles of one partition, new."""
         settings, connection, statistics = self.settings, self.connection, self.statistics
         where = prefix(settings.namespace, partition)
-        clock = ServerClock(lambda: int(self.monotonic() * 1e9))
+        clock = ServerClock(self.monotonic)
         absences = Absences()
         known = KnownSchedules(
             connection,

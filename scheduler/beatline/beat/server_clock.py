@@ -21,16 +21,16 @@ class ServerClock:
     An estimate of the server's clock, at most one reply's way behind it.
 
     Args:
-        monotonic_ns: The process's own monotonic clock.
+        monotonic: The process's own clock, seconds.
     """
 
-    def __init__(self, monotonic_ns: Callable[[], int] = time.monotonic_ns) -> None:
-        self._monotonic_ns = monotonic_ns
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
         self._offset_us: int | None = None
 
     def mark_us(self) -> int:
         """The process's own clock, to be passed to `observe` as the sending time."""
-        return self._monotonic_ns() // 1_000
+        return int(self._monotonic() * 1_000_000)
 
     def observe(self, server_us: int, sent_us: int) -> None:
         """
@@ -53,4 +53,6 @@ class ServerClock:
 
     def now_us(self) -> int:
         """The server's clock, never ahead of it; 0 before the first reply."""
-        return 0 if self._offset_us is None else self.mark_us() + self._offset_us
+        if self._offset_us is None:
+            return 0
+        return int(self._monotonic() * 1_000_000) + self._offset_us

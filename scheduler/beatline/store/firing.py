@@ -9,8 +9,9 @@ next time, never as a second job. One call may advance several schedules, each f
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+import msgspec
 from redis.exceptions import ResponseError
 
 from beatline.store.promoting import instant_of
@@ -24,7 +25,7 @@ LARGEST_FIRE: Final = 100
 LARGEST_CALL: Final = 16
 
 
-class JobStep(NamedTuple):
+class JobStep(msgspec.Struct, frozen=True):
     """One job to be made: its nominal fire time, id and record, and whether it is caught up."""
 
     nominal_ms: int
@@ -38,7 +39,7 @@ class JobStep(NamedTuple):
         return (b"fire", self.nominal_ms, self.id, self.record, mark)
 
 
-class MissedStep(NamedTuple):
+class MissedStep(msgspec.Struct, frozen=True):
     """Fire times from first to last that make no job, how many they are, and why."""
 
     first_ms: int
@@ -51,7 +52,7 @@ class MissedStep(NamedTuple):
         return (b"missed", self.first_ms, self.last_ms, self.reason, self.occurrences)
 
 
-class Advance(NamedTuple):
+class Advance(msgspec.Struct, frozen=True):
     """
     One schedule's part in a call of ``fire.lua``.
 
@@ -89,7 +90,7 @@ class Advance(NamedTuple):
         return arguments
 
 
-class Fired(NamedTuple):
+class Fired(msgspec.Struct, frozen=True):
     """
     What became of one `Advance`.
 
@@ -105,7 +106,7 @@ class Fired(NamedTuple):
     skipped: int = 0
 
 
-class Answer(NamedTuple):
+class Answer(msgspec.Struct, frozen=True):
     """
     What one call of ``fire.lua`` did.
 

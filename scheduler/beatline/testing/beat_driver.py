@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
 from redis.exceptions import ResponseError
 
 from beatline.beat.known_schedules import Known
@@ -267,7 +268,7 @@ class BeatDriver:
         advances, has_more = plan_advances(known, now_ms, absences)
         if self._ignores_overlap:
             # A job that is over before the next occurrence is in nobody's way.
-            advances = [advance._replace(overlap=Overlap.ALLOW) for advance in advances]
+            advances = [replace(advance, overlap=Overlap.ALLOW) for advance in advances]
         return advances, has_more
 
     # --- small parts ----------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Final
 
 from beatline.errors import InvalidTrigger
 from beatline.triggers.reading import moment_text, read_duration_ms, read_moment_ms
@@ -11,6 +11,11 @@ from beatline.triggers.stable_hash import stable_below
 from beatline.triggers.trigger import Trigger
 from beatline.triggers.zones import zone
 from beatline.units import duration_text
+
+#: Grids that are spread fall on multiples of so many ms, unless they are shorter than a second: the
+#: few schedules that share an instant share beat's round, too (docs/decisions/0012-spreading.md).
+SPREAD_STEP_MS: Final = 10
+_SHORT_MS: Final = 1_000
 
 
 class Every(Trigger):
@@ -26,7 +31,8 @@ class Every(Trigger):
         anchor: A point of the grid; an aware datetime, ISO 8601 text, or wall time in the zone.
             None is the Unix epoch.
         offset: How far the grid is shifted; ``"spread"`` shifts it by a stable hash of the
-            schedule's name, so that many schedules of one interval don't fire together.
+            schedule's name, so that many schedules of one interval don't fire together; to
+            hundredths of a second, or milliseconds where the interval is below a second.
         timezone: IANA name of the zone, for an anchor without offset and for exclusions.
         name: The schedule's name; only ``"spread"`` needs it.
 
@@ -57,7 +63,8 @@ class Every(Trigger):
                     'offset "spread" is drawn from the schedule\'s name, and there is none',
                     remedy='give it: Every("10s", offset="spread", name="probe")',
                 )
-            self.offset_ms = stable_below(self.interval_ms, "every", name)
+            step_ms = SPREAD_STEP_MS if self.interval_ms >= _SHORT_MS else 1
+            self.offset_ms = stable_below(self.interval_ms // step_ms, "every", name) * step_ms
         else:
             self.offset_ms = read_duration_ms(offset, "offset")
         self._phase_ms = (self.anchor_ms + self.offset_ms) % self.interval_ms
