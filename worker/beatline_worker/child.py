@@ -232,11 +232,13 @@ class Child:
         """Whether a job of this batch, and those after it until further orders, may begin."""
         row = self._row
         # Read first: what is ordered from here on is another number.
-        self._orders = row.orders
+        orders, limit = row.orders, row.limit
+        # A limit lets this job begin, and perhaps not the next one.
+        self._orders = orders if limit == NO_LIMIT else -1
         self._cancelled = row.cancelled_fences() if row.cancels else ()
         unrenewed_ns = row.renewed_ns + self._longest_unrenewed_ns
         self._sure_until_ns = min(unrenewed_ns, self._loop.doubtful_from_ns)
-        if fence > row.limit or row.stop or row.returns != self._returns:
+        if fence > limit or row.stop or row.returns != self._returns:
             return False
         # Else this process or its supervisor may have been stopped, and the lease be over.
         return awake_or_not_ns() < self._sure_until_ns
